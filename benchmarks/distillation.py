@@ -73,7 +73,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cells", nargs="*", help="TASK:LABELS, such as bc5cdr:500")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--students", nargs="+", choices=STUDENTS, default=["3-layers", "2-layers", "1-layer", "static"])
+    parser.add_argument(
+        "--students", nargs="+", choices=STUDENTS, default=["3-layers", "2-layers", "1-layer", "static"]
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs/distillation"), help="folder of the trained runs")
     options = parser.parse_args()
     for cell in options.cells:

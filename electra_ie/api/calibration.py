@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from electra_ie.api.runs import Paths
     from electra_ie.calibration.drift import Comparison
     from electra_ie.calibration.promises import Outcome
+    from electra_ie.data.in_memory import InMemory
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def calibrate(
     goals: Sequence[str],
     *,
     confidence: float = 0.9,
-    data: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | InMemory | None = None,
     reviewed: str | os.PathLike[str] | None = None,
     options: Sequence[str] = (),
 ) -> CalibrationResult:
@@ -60,7 +61,8 @@ def calibrate(
         run: The folder of a run.
         goals: The goals.
         confidence: The confidence of goals for the precision, between 0 and 1. The recall is promised in the mean.
-        data: The folder of the task's files, of which dev is read, instead of the one that the run was trained from.
+        data: The folder of the task's files, of which dev is read, instead of the one that the run was trained from; or
+            the records of dev in memory, as for `train`.
         reviewed: Labeled documents in any format, or a review queue of `extract` with decisions, in place of dev.
         options: Options of the format of `reviewed`, as texts `key=value`.
 
@@ -69,7 +71,9 @@ def calibrate(
             on the Hub. Nothing is written.
     """
     from electra_ie.calibration.goals import parse_goals
-    from electra_ie.runs.layout import is_exported, load_task
+    from electra_ie.data.in_memory import with_split
+    from electra_ie.data.splits import DEV
+    from electra_ie.runs.layout import announce_data_folder, is_exported, load_task
 
     folder = Path(run)
     if parse_hub_name(run):
@@ -80,15 +84,19 @@ def calibrate(
         raise UserError("the thresholds of an exported model are those of its run.", file=folder, remedy=remedy)
     if data is not None and reviewed is not None:
         raise UserError("goals are measured on dev or on reviewed documents.", remedy="Give --data or --reviewed.")
-    task = load_task(folder, data)
+    if data is None or isinstance(data, str | os.PathLike):
+        task = load_task(folder, data)
+    else:
+        task = with_split(load_task(folder), DEV, data)
     wanted = parse_goals(goals, task.all_fields)
     if not 0 < confidence < 1:
         raise UserError(f"the confidence is {confidence:g}.", remedy="It must be above 0 and below 1, such as 0.9.")
     from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.goal_setting import labeled_documents, set_goals
 
-    of_data = None if data is None else os.fspath(data)
-    labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed), options)
+    if data is None and reviewed is None:
+        announce_data_folder(folder, task)
+    labeled = labeled_documents(folder, task, wanted, None if reviewed is None else Path(reviewed), options)
     extractor = Extractor.from_pretrained(folder, anchored=False)
     return CalibrationResult(set_goals(folder, extractor, wanted, labeled, confidence))
 

@@ -53,6 +53,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     fields: Mapping[str, Any] | None = None,
     descriptions: Mapping[str, str] | None = None,
     hints: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
     unlabeled: Unlabeled | None = None,
     settings: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
@@ -75,6 +76,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         descriptions: For data in memory, what labels mean, as `descriptions` in task.yaml.
         hints: For data in memory, lexicons and patterns of labels, as `hints` in task.yaml. Their files are relative to
             the current directory.
+        record: For data in memory, the records that are made of findings, as `record` in task.yaml.
         unlabeled: Additional unlabeled text: paths of text files, folders or .jsonl files, or a list of texts or
             records, a DataFrame or a Dataset. Strings are paths if all of them exist or contain no space.
         settings: A YAML file of settings, such as the run.yaml of another run.
@@ -111,8 +113,9 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     elif resume and output and settings is None and (Path(output) / SETTINGS).is_file():
         settings = Path(output) / SETTINGS
     task, plan = resolve(
-        data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
-    )
+        data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, record=record,
+        unlabeled=unlabeled, **kwargs,
+    )  # fmt: skip
     if preset == AUTO:
         return result_of(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))

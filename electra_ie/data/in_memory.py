@@ -14,6 +14,7 @@ from electra_ie.common.text_files import SourceRecord
 from electra_ie.common.yaml_source import Source
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.declaration.hints_yaml import parse_descriptions, parse_hints
+from electra_ie.data.declaration.record_plan import RECORD, parse_record
 from electra_ie.data.declaration.task_yaml import DATA_SETS, parse_task
 from electra_ie.data.document import Document
 from electra_ie.data.fields import ALL_KINDS, ATTRIBUTES, AnyField
@@ -69,6 +70,7 @@ def resolve(
     fields: Mapping[str, Any] | None = None,
     descriptions: Mapping[str, str] | None = None,
     hints: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
     unlabeled: Unlabeled | None = None,
     **kwargs: Any,
 ) -> tuple[Task, TrainSettings]:
@@ -81,11 +83,12 @@ def resolve(
         fields: The fields, for data in memory only.
         descriptions: Descriptions of labels as in task.yaml, for data in memory only.
         hints: Hints as in task.yaml, for data in memory only. Their files are relative to the current directory.
+        record: The records of findings as in task.yaml, for data in memory only.
         unlabeled: Paths, which become a setting, or texts in memory, which become part of the task.
         kwargs: Settings by name.
 
     Raises:
-        UserError: The data, the fields, the descriptions, the hints or the settings are invalid.
+        UserError: The data, the fields, the descriptions, the hints, the record or the settings are invalid.
     """
     paths, texts = _paths_or_texts(unlabeled)
     if isinstance(data, str | os.PathLike):
@@ -96,12 +99,13 @@ def resolve(
             is_task = isinstance(data, Task)
             remedy = f'Give it when the task is loaded: Task.load(..., data="{folder}").' if is_task else "Omit it."
             raise UserError(f'data="{folder}" is a folder of files, for a task given by name or path.', remedy=remedy)
-        task = data if isinstance(data, Task) else _task(data, fields, descriptions, hints)
+        task = data if isinstance(data, Task) else _task(data, fields, descriptions, hints, record)
         name, folder = _reference(task)
         plan = TrainSettings.build(settings, tuple(overrides), task=name, unlabeled=paths, **kwargs)
         plan = plan.replace(data=folder)  # not the folder in a file of settings
     if isinstance(data, str | os.PathLike | Task):
-        for name, value in {"fields": fields, "descriptions": descriptions, "hints": hints}.items():
+        given = {"fields": fields, "descriptions": descriptions, "hints": hints, RECORD: record}
+        for name, value in given.items():
             if value is not None:
                 remedy = f"Omit {name}, or pass the records themselves."
                 raise UserError(f"{name} is given, but the task {task.name} declares its own {name}.", remedy=remedy)
@@ -186,6 +190,7 @@ def _task(
     fields: Mapping[str, Any] | None,
     descriptions: Mapping[str, str] | None,
     hints: Mapping[str, Any] | None,
+    record: Mapping[str, Any] | None,
 ) -> Task:
     """Return the task of objects in memory. Raises UserError for the first ten faults in fields and records."""
     if not fields:
@@ -226,6 +231,9 @@ def _task(
         descriptions=parse_descriptions(descriptions or {}, parts.fields, Source(Path("descriptions"), {})),
         hints=parse_hints(hints or {}, parts.fields, Source(Path("hints"), {})),
     )
+    if record is not None:
+        plan = parse_record(record, parts.fields, parts.anchored, Source(Path(RECORD), {}))
+        parts = parts._replace(record=plan)
     documents = {
         file: _documents(
             splits[split],

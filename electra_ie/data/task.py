@@ -273,8 +273,8 @@ class Task:
                 raise UserError(
                     f'the run was trained from objects in memory and has no copy of the split "{split}".',
                     file=self.file,
-                    remedy=f'Pass them again: evaluate(run, "{split}", data=...); or save the records as JSON lines in '
-                    f"{name}, and give the folder of that file by data or --data.",
+                    remedy=f"Save its records as JSON lines in {name}, and give the folder of that file by data or "
+                    "--data. In Python, evaluate and calibrate take the records themselves as data.",
                 )
 
     def _documents(self, name: str, split: str, on_error: OnError) -> Iterator[Document]:

@@ -26,7 +26,7 @@ from electra_ie.formats.parts.options import parse
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.review import check_fragments, is_queue, read_queue, unreviewed
 from electra_ie.inference.scoring import read
-from electra_ie.runs.layout import AUDIT, announce_data_folder, model_names
+from electra_ie.runs.layout import AUDIT, model_names
 from electra_ie.runs.model_card import is_generated, model_card
 from electra_ie.runs.provenance import rewrite_settings
 from electra_ie.runs.storage import fields_sum, model_files
@@ -44,7 +44,6 @@ def labeled_documents(
     run: Path,
     task: Task,
     goals: Sequence[Goal],
-    data: str | None,
     reviewed: Path | None,
     options: Sequence[str] = (),
 ) -> Labeled:
@@ -54,7 +53,6 @@ def labeled_documents(
         run: The folder of the run.
         task: Its task.
         goals: The goals.
-        data: The folder of the task's files, in place of the one in task.yaml.
         reviewed: A review queue, or labeled documents in any format.
         options: Options of that format, as texts `key=value`.
 
@@ -76,8 +74,6 @@ def labeled_documents(
         _refuse_recall(goals, reviewed)
         model = of_sums(model_files(run, model_names(task)))[:SHOWN]
         return Labeled(_honest(read_queue(reviewed, task.fields, model), task, reviewed), REVIEWED)
-    if data is None:
-        announce_data_folder(run, task)
     if DEV not in task.splits:
         remedy = "Give labeled documents with --reviewed."
         raise UserError("the run has no split dev to measure goals on.", file=run, remedy=remedy)

@@ -310,14 +310,14 @@ def test_documents_that_were_chosen_or_trained_on_measure_no_goal(copy, tmp_path
     chosen = [{**each, "chosen": "uncertain"} for each in fresh[:3]]
     tiny.write_records(file, [*chosen, *fresh[3:], {**trained, "id": "again"}])
     goals = parse_goals(["recall=0.5:person"], task.all_fields)
-    labeled = labeled_documents(copy, task, goals, None, file)
+    labeled = labeled_documents(copy, task, goals, file)
     assert [document.id for document in labeled.documents] == [each["id"] for each in fresh[3:]]
     warned = capsys.readouterr().err
     assert "3 documents are left out, since they were chosen" in warned
     assert "1 documents are left out, since the model was trained" in warned
     tiny.write_records(file, chosen)
     with pytest.raises(UserError, match="no document is left"):
-        labeled_documents(copy, task, goals, None, file)
+        labeled_documents(copy, task, goals, file)
 
 
 @pytest.mark.parametrize("name", ["label_studio", "doccano"])
@@ -337,14 +337,14 @@ def test_a_queue_of_an_annotation_tool_promises_a_precision_and_no_recall(copy, 
     precision, recall = (parse_goals([f"{each}=0.5:person"], task.all_fields) for each in ("precision", "recall"))
     if name == "label_studio":
         with pytest.raises(UserError, match="40 of the 40 texts of this queue are not reviewed"):
-            labeled_documents(copy, task, precision, None, queue)
+            labeled_documents(copy, task, precision, queue)
         tasks = json.loads(queue.read_text("utf-8"))
         for each in tasks:
             each["annotations"] = [{"result": each["predictions"][0]["result"]}]
         queue.write_text(json.dumps(tasks), "utf-8")
     with pytest.raises(UserError, match="a review queue has no texts without findings"):
-        labeled_documents(copy, task, recall, None, queue)
-    assert len(labeled_documents(copy, task, precision, None, queue).documents) == 40
+        labeled_documents(copy, task, recall, queue)
+    assert len(labeled_documents(copy, task, precision, queue).documents) == 40
 
 
 def test_options_of_the_format_of_reviewed_documents_are_given(copy, tmp_path):
@@ -353,11 +353,11 @@ def test_options_of_the_format_of_reviewed_documents_are_given(copy, tmp_path):
     tiny.write_records(file, [record])  # as marked on the page of doccano, which counts an emoji twice
     goals = parse_goals(["precision=0.5:person"], task.all_fields)
     with pytest.raises(UserError, match="Set the option offsets to utf16"):
-        labeled_documents(copy, task, goals, None, file)
-    (document,) = labeled_documents(copy, task, goals, None, file, ["offsets=utf16"]).documents
+        labeled_documents(copy, task, goals, file)
+    (document,) = labeled_documents(copy, task, goals, file, ["offsets=utf16"]).documents
     assert [document.text[span.start : span.end] for span in document.gold["names"]] == ["Arden"]
     with pytest.raises(UserError, match=r"options of a format \(offsets=utf16\) are for labeled documents"):
-        labeled_documents(copy, task, goals, None, None, ["offsets=utf16"])
+        labeled_documents(copy, task, goals, None, ["offsets=utf16"])
 
 
 def exported(tasks, kind, rejected, unreviewed=()):
@@ -399,7 +399,7 @@ def test_what_people_have_rejected_in_label_studio_is_reviewed(copy, inbox, tmp_
 
     def read_gold(name, *parts):
         queue.write_text(json.dumps(exported(tasks, kind, *parts)), "utf-8")
-        return [document.gold for document in labeled_documents(copy, task, goals[name], None, queue).documents]
+        return [document.gold for document in labeled_documents(copy, task, goals[name], queue).documents]
 
     gold = read_gold("late", ())
     assert len(gold) == 40 and {each["risks"] for each in gold} == {(), ("late",), ("cash",), ("late", "cash")}

@@ -246,7 +246,7 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
     assert saved["format"] == "jsonl"
     assert saved["files"]["dev"] == ["dev.jsonl"]
     assert "data" not in saved
-    with pytest.raises(UserError, match='trained from objects in memory and has no copy of the split "test". Pass '):
+    with pytest.raises(UserError, match='trained from objects in memory and has no copy of the split "test". Save '):
         evaluate(run)
     assert "trained from objects in memory" in verify(run).unchecked[0]
     assert verify(run).same
@@ -265,6 +265,27 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
     assert not result.unchecked
     tiny.write_records(folder / "dev.jsonl", records["dev"][1:])
     assert [difference.name for difference in verify(run, data=str(folder)).differences] == ["dev"]
+
+
+def test_a_run_of_objects_makes_records_and_sets_thresholds_by_objects(from_files, tmp_path):
+    task, _, settings = from_files
+    records = records_of(task)
+    record = {"fields": {"payer": {"from": "person"}, "paid": {"from": "amount", "type": "decimal", "locale": "de"}}}
+    data = {split: records[split] for split in ("train", "dev")}
+    with pytest.raises(UserError, match='record.*no field has the label "persons"'):
+        train(data, tmp_path / "run", fields=FIELDS, record={"fields": {"payer": {"from": "persons"}}}, **settings)
+    run = train(data, tmp_path / "run", fields=FIELDS, record=record, **settings).path
+    assert [field.name for field in load_task(run).record.fields] == ["payer", "paid"]
+    (tmp_path / "a.txt").write_text(records["test"][0]["text"], encoding="utf-8")
+    electra_ie.extract(run, tmp_path / "a.txt", tmp_path / "out.jsonl", records=tmp_path / "records.jsonl")
+    (text,) = map(json.loads, (tmp_path / "records.jsonl").read_text("utf-8").splitlines())
+    assert text["records"][0]["fields"].keys() == {"payer", "paid"}
+
+    with pytest.raises(UserError, match='has no copy of the split "dev". Save .* evaluate and calibrate take'):
+        electra_ie.calibrate(run, ["recall=0.9:person"])
+    for of_dev in (records["dev"], {"validation": records["dev"]}):
+        (outcome,) = electra_ie.calibrate(run, ["recall=0.9:person"], data=of_dev).outcomes
+        assert outcome.promise or outcome.price
 
 
 class Stopped(Exception):
