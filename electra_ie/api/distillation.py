@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electra_ie.api.training import TrainResult, result_of
 from electra_ie.config.distill import Target
@@ -27,6 +27,7 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
     overrides: Sequence[str] = (),
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    **kwargs: Any,
 ) -> TrainResult:
     """Teach a smaller and faster model the answers of a finished run, and save it as a run.
 
@@ -46,6 +47,7 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
         overrides: Settings of the training as `key=value`, as for `--set`.
         resume: Resume the distillation in `output`.
         callbacks: Called during training, after the built-in ones.
+        kwargs: Settings of the training by name: `max_steps=1000`.
 
     Returns:
         The folder of the student's run, its scores, and the student.
@@ -59,5 +61,5 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
     paths = [unlabeled] if isinstance(unlabeled, str | os.PathLike) else unlabeled
     folder = Path(output or f"{os.fspath(run).partition('@')[0].rstrip('/')}-{target.name}")
     texts, files = [os.fspath(path) for path in paths], os.fspath(data) if data is not None else None
-    distill_run(run, target, folder, texts, files, overrides, resume, callbacks)
+    distill_run(run, target, folder, texts, files, overrides, resume=resume, callbacks=callbacks, given=kwargs)
     return result_of(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -105,7 +105,12 @@ class Target:
 
 
 def student_settings(
-    teacher: TrainSettings, target: Target, unlabeled: Sequence[str], data: str | None, overrides: Sequence[str]
+    teacher: TrainSettings,
+    target: Target,
+    unlabeled: Sequence[str],
+    data: str | None,
+    overrides: Sequence[str],
+    given: Mapping[str, Any] | None = None,
 ) -> TrainSettings:
     """Return the settings of a student: those of its teacher about data and windows, its own about training.
 
@@ -117,6 +122,7 @@ def student_settings(
         unlabeled: Paths of unlabeled text, in addition to those of the teacher.
         data: The folder of the task's files, instead of the teacher's.
         overrides: `key=value` texts.
+        given: Settings by name.
 
     Raises:
         UserError: an override is invalid, or sets what follows from the run.
@@ -139,11 +145,11 @@ def student_settings(
     if data is not None:
         values["data"] = data
     settings = TrainSettings.build(None, (), **values)
-    changed = TrainSettings.build(None, tuple(overrides), **values)
+    changed = TrainSettings.build(None, tuple(overrides), **(values | dict(given or {})))
     for name in FIXED:
         if getattr(settings, name) != getattr(changed, name):
-            message = f"{name} follows from the run that is distilled."
-            raise UserError(message, file="--set", remedy=f"Leave {name} out.")
+            message = f"the setting {name} follows from the run that is distilled."
+            raise UserError(message, remedy=f"Leave {name} out.")
     return changed
 
 

@@ -78,15 +78,17 @@ class StudentTrainer(Trainer):
 
 
 @own_states()
-def distill_run(
+def distill_run(  # noqa: PLR0913 - the options of `distill`
     run: str | os.PathLike[str],
     target: Target,
     folder: Path,
     unlabeled: Sequence[str] = (),
     data: str | None = None,
     overrides: Sequence[str] = (),
+    *,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    given: Mapping[str, Any] | None = None,
 ) -> None:
     """Distill a finished run into a new run in `folder`; a finished one is left as it is when resumed.
 
@@ -99,6 +101,7 @@ def distill_run(
         overrides: Settings as `key=value`.
         resume: Resume the distillation in `folder`.
         callbacks: A user's own.
+        given: Settings by name.
 
     Raises:
         UserError: any fault in the input, before anything is written.
@@ -107,7 +110,7 @@ def distill_run(
     source = run_folder(run)
     task = _task_of(source, data)
     of_run = TrainSettings.build(source / SETTINGS)
-    settings = student_settings(of_run, target, unlabeled, data, overrides)
+    settings = student_settings(of_run, target, unlabeled, data, overrides, given)
     options = given_options(of_run, settings, target)
     refuse_within(folder, [source, *task.paths, *settings.unlabeled])
     teacher, facts = _load_teacher(source, task, target)

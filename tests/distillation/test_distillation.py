@@ -344,6 +344,11 @@ def test_settings_of_a_student_follow_from_its_teacher():
     assert settings.max_steps is None and with_steps(settings, Target(3), 3200).max_steps == 2000
     with pytest.raises(UserError, match="window follows from the run"):
         student_settings(teacher, Target(3), [], None, ["window=32"])
+    settings = student_settings(teacher, Target(3), [], None, ["mask_ratio=0.2"], {"mask_ratio": 0.1, "max_steps": 7})
+    assert (settings.mask_ratio, settings.max_steps) == (0.2, 7)
+    for given, words in (({"seed": 4}, "seed follows from"), ({"steps": 3}, "unknown setting")):
+        with pytest.raises(UserError, match=words):
+            student_settings(teacher, Target(3), [], None, [], given)
 
 
 @pytest.mark.parametrize(
