@@ -1,1 +1,1 @@
-"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and a report."""
+"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, languages, suspects; a report."""

@@ -17,6 +17,7 @@ from electra_ie.checks.counts import (
 )
 from electra_ie.checks.duplicates import conflicts, duplicate_issues, find_duplicates
 from electra_ie.checks.issues import SEVERITIES, Issue
+from electra_ie.checks.languages import LanguageCount, count_languages
 from electra_ie.checks.scripts import ScriptCount, count_scripts
 from electra_ie.checks.spans import (
     SeenCount,
@@ -43,8 +44,8 @@ POOL = "pool"
 FORMAT = 1
 """The version of the keys of a report. It changes if a key is removed or gets another meaning."""
 
-STEPS = 4
-"""Steps that take time: duplicates, tokens, scripts and suspect labels."""
+STEPS = 5
+"""Steps that take time: duplicates, tokens, scripts, languages and suspect labels."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class CheckReport:
         seen: For each label of spans, the spans of dev and test whose text train has.
         lengths: The lengths of the documents in tokens.
         scripts: The scripts of each split.
+        languages: The languages of each split.
         issues: What was found.
         skipped: What was not checked, or only in part, one sentence each.
     """
@@ -70,6 +72,7 @@ class CheckReport:
     seen: Sequence[SeenCount]
     lengths: Sequence[LengthCount]
     scripts: Sequence[ScriptCount]
+    languages: Sequence[LanguageCount]
     issues: Sequence[Issue]
     skipped: Sequence[str]
 
@@ -84,7 +87,7 @@ class CheckReport:
 
     def as_dict(self, show_text: bool = False) -> dict[str, Any]:
         """Return the report as JSON values. show_text: with passages of the documents."""
-        tables = ("splits", "labels", "seen", "lengths", "scripts")
+        tables = ("splits", "labels", "seen", "lengths", "scripts", "languages")
         return {
             "format": FORMAT,
             "task": self.task,
@@ -125,8 +128,11 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
         done(2)
         scripts, script_issues = count_scripts(splits)
         done(3)
-        suspect_issues, skipped = suspect_labels(splits, fields, windower)
+        languages, language_issues, skipped = count_languages(splits)
         done(4)
+        suspect_issues, not_modeled = suspect_labels(splits, fields, windower)
+        skipped += not_modeled
+        done(5)
     lengths, seen = count_lengths(tokens, windower), count_seen(splits, fields)
     issues = [
         *(Issue("reading", "warning", message, 1, 1) for message in messages),
@@ -139,6 +145,7 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
         *conflicts(splits, duplicates.groups, fields),
         *seen_entities(seen),
         *script_issues,
+        *language_issues,
         *unread_characters(tokens),
         *long_texts(lengths),
         *suspect_issues,
@@ -155,5 +162,5 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
     issues.sort(key=lambda issue: SEVERITIES.index(issue.severity))
     return CheckReport(
         task.name, settings.encoder, count_splits(splits), count_by_label(splits, task.all_fields), seen, lengths,
-        scripts, issues, skipped,
+        scripts, languages, issues, skipped,
     )  # fmt: skip

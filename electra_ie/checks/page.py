@@ -41,6 +41,7 @@ def page(report: CheckReport, show_text: bool = False) -> str:
         _part("Lengths in tokens", [_lengths(report.lengths)] if report.lengths else []),
         _part("Entities that train has", [_table([asdict(row) for row in report.seen])] if report.seen else []),
         _part("Scripts", [_table([asdict(row) for row in report.scripts])] if report.scripts else []),
+        _part("Languages", [_table([asdict(row) for row in report.languages])] if report.languages else []),
     ]
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -8,8 +8,10 @@ import pytest
 import tiny
 
 from electra_ie.checks import duplicates as duplicates_module
+from electra_ie.checks import languages
 from electra_ie.checks.counts import count_by_label, empty_texts, rare_labels
 from electra_ie.checks.duplicates import MAX_ALIKE, conflicts, duplicate_issues, find_duplicates
+from electra_ie.checks.languages import count_languages
 from electra_ie.checks.scripts import count_scripts, main_script
 from electra_ie.checks.spans import count_seen, misaligned_spans, overlapping_spans, seen_entities
 from electra_ie.checks.suspects import MIN_EXAMPLES, NO_SPAN, suspect_labels
@@ -233,6 +235,39 @@ def test_scripts_of_texts():
         ("train", "Latin", 2), ("test", "Cyrillic", 1), ("test", "Latin", 1),
     ]  # fmt: skip
     assert [(issue.split, issue.count, issue.places[0].id) for issue in issues] == [("test", 1, "d0")]
+
+
+def test_languages_that_train_does_not_have_are_named():
+    pytest.importorskip("py3langid", reason="needs the extra languages")
+    english = documents(*(f"The patient has had severe pain in the chest since {day}." for day in ("Monday", "May")))
+    german = documents(
+        *(f"Der Patient hat seit {day} starke Schmerzen in der Brust." for day in ("Montag", "Mai", "Juni"))
+    )
+    rows, issues, skipped = count_languages({"train": english, "dev": [*english, *german], "pool": german[:2]})
+    assert [(row.split, row.language, row.documents, row.share) for row in rows] == [
+        ("train", "en", 2, 1.0), ("dev", "de", 3, 0.6), ("dev", "en", 2, 0.4), ("pool", "de", 2, 1.0),
+    ]  # fmt: skip
+    (issue,) = issues  # two texts of the pool may be wrong
+    assert (issue.check, issue.severity, issue.split, issue.count, issue.total) == (
+        "new_languages",
+        "warning",
+        "dev",
+        3,
+        5,
+    )
+    assert "in the language de; no document of train is." in issue.message and not skipped
+    many = documents(*[german[0].text] * 1_001)
+    rows, _, skipped = count_languages({"train": documents("x", "EUR 9,800", ""), "test": many})
+    assert [(row.split, row.documents) for row in rows] == [("test", 334)], (
+        "a text of names and numbers has no language"
+    )
+    assert skipped == ["languages were identified in 334 of 1,001 documents of test."]
+
+
+def test_without_the_package_languages_are_not_checked(monkeypatch):
+    monkeypatch.setattr(languages, "find_spec", lambda name: None)
+    rows, issues, (sentence,) = count_languages({"train": documents("x")})
+    assert not rows and not issues and 'pip install "electra_ie[languages]"' in sentence
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ KEYS = {
     "seen",
     "lengths",
     "scripts",
+    "languages",
     "issues",
     "skipped",
 }
