@@ -6,6 +6,7 @@ Rich is imported inside the functions, so that importing this module costs nothi
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from electra_ie.common.escaping import escape_controls
+from electra_ie.common.logs import logger
 from electra_ie.common.processes import is_main_process
 
 if TYPE_CHECKING:
@@ -53,9 +55,9 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
 
     On a terminal it is a bar; elsewhere a line for about every tenth of `total`, so that logs stay short. If `total` is
     None (unknown), a line is printed each time the count has doubled. `start` is the count that an earlier, resumed run
-    had reached. Only the main process shows progress.
+    had reached. Only the main process shows progress, and none does if the logger `electra_ie` shows no warnings.
     """
-    if not is_main_process():
+    if not _is_shown():
         yield lambda done, *, loss=None, dev=None: None
         return
     if not _is_terminal():
@@ -74,6 +76,10 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
         yield report
 
 
+def _is_shown() -> bool:
+    return is_main_process() and logger.isEnabledFor(logging.WARNING)
+
+
 class DocumentReport(Protocol):
     """Callback that takes the documents and characters done so far, and the share of the whole, if it is known."""
 
@@ -89,7 +95,7 @@ def document_progress(description: str, documents: int = 0, characters: int = 0)
     the number of documents has doubled. The arguments are the counts that an earlier, interrupted job had reached.
     """
     pace = _Pace(escape_controls(description), characters)
-    if not is_main_process():
+    if not _is_shown():
         yield lambda documents, characters, share: None
     elif _is_terminal():
         with _bar() as bar:

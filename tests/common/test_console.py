@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -100,6 +101,14 @@ def test_progress_in_a_log_is_about_ten_lines(capsys):
     assert lines[0].startswith("training: 21/205 steps 10%, loss 0.048, 0 s")
     assert "dev" not in lines[0] and "dev 0.500" in lines[2], "the last dev score is not repeated"
     assert lines[-1].startswith("training: 205/205 steps 100%, loss 0.005 dev 0.500")
+
+
+def test_no_progress_is_shown_where_no_warnings_are(capsys, caplog):
+    caplog.set_level(logging.ERROR, logger="electra_ie")
+    with progress(10, "training") as report, document_progress("extracting") as of_documents:
+        report(5, loss=0.1)
+        of_documents(5, 100, 0.5)
+    assert capsys.readouterr().err == ""
 
 
 def test_progress_of_a_resumed_loop_that_ends_early(capsys):
