@@ -18,7 +18,7 @@ import pytest
 import tiny
 import unicode_texts
 from command_line import command
-from served import held, served
+from served import held, served, with_goals
 from web_servers import raw, status_and_json
 
 import electra_ie
@@ -99,6 +99,33 @@ def test_records_of_a_task_without_them_are_refused(model):
     with served(replace(model, maker=None)) as client:
         answer = client.post("/extract", json={"text": "a"}, params={"records": True})
     assert answer.status_code == 422 and "no records" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_decisions_are_those_of_the_thresholds(model, records):
+    document = documents_of(1)[0]
+    model = with_goals(model)
+    with served(model) as client:
+        plain = client.post("/extract", json=sent(document), params={"records": records}).json()
+        asked = {"decisions": True, "records": records}
+        decided = client.post("/extract", json=sent(document), params=asked).json()
+        batch = client.post("/extract/batch", json={"documents": [sent(document)]}, params=asked).json()
+        thresholds = {(each["field"], each["label"]): each for each in client.get("/info").json()["thresholds"]}
+    assert batch == {"results": [decided]}
+    decisions = [finding.pop("decision") for finding in decided["findings"]]
+    assert decided == plain and ("records" in plain) == records
+    for finding, decision in zip(decided["findings"], decisions, strict=True):
+        limits = thresholds.get((finding["field"], finding["label"]), {"accept": 2, "keep": -1})
+        kept = "review" if finding["score"] >= limits["keep"] else "dropped"
+        assert decision == ("accepted" if finding["score"] >= limits["accept"] else kept)
+    assert set(decisions) > {"review"}, "no threshold is applied"
+
+
+def test_decisions_of_a_run_without_goals_are_refused(client):
+    answer = client.post("/extract", json={"text": "a"}, params={"decisions": True})
+    assert answer.status_code == 422 and "no goals" in error_of(answer)["message"]
+    assert "electra-ie calibrate" in error_of(answer)["remedy"]
+    assert client.post("/extract", json={"text": "a"}, params={"decisions": False}).status_code == 200
 
 
 def test_relations_are_found_as_alone(linked_run):
