@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 import os
@@ -13,8 +14,10 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 
+from electra_ie.common.errors import nearest
 from electra_ie.common.hashing import package_version
 from electra_ie.data.document import Document
 from electra_ie.inference.engine.results import DocumentResult
@@ -83,6 +86,20 @@ class Wanted:
     decisions: Decisions = False
 
 
+PARAMETERS = [each.name for each in dataclasses.fields(Wanted)]
+
+
+async def _check_parameters(request: Request) -> None:
+    """Raise RequestValidationError for a key of the query that is no parameter, since it is probably misspelled."""
+    faults = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": f"this key is unknown. {nearest(name, PARAMETERS)}"}
+        for name in request.query_params
+        if name not in PARAMETERS
+    ]
+    if faults:
+        raise RequestValidationError(faults)
+
+
 def serving_app(model: ServedModel, access: Access, settings: ServerSettings) -> FastAPI:
     """Return the application that answers with a model. The thread with the model runs while the application does."""
     server = _Server(model, settings)
@@ -108,8 +125,11 @@ DESCRIPTION = "Findings have exact offsets in Unicode code points. Texts are nei
 
 def _add_extraction(app: FastAPI, server: _Server) -> None:
     responses = error_responses(422, 503, 504)
+    checked = [Depends(_check_parameters)]
 
-    @app.post("/extract", responses={200: {"model": Result}, **responses}, response_class=Response)
+    @app.post(
+        "/extract", responses={200: {"model": Result}, **responses}, response_class=Response, dependencies=checked
+    )
     async def extract(sent: SentDocument, request: Request, wanted: Annotated[Wanted, Depends()]) -> Response:
         """Extract findings from a text."""
         (answer,) = await server.read([sent], request, wanted)
@@ -117,7 +137,12 @@ def _add_extraction(app: FastAPI, server: _Server) -> None:
             raise answer
         return Response(answer, media_type="application/json")
 
-    @app.post("/extract/batch", responses={200: {"model": Results}, **responses}, response_class=Response)
+    @app.post(
+        "/extract/batch",
+        responses={200: {"model": Results}, **responses},
+        response_class=Response,
+        dependencies=checked,
+    )
     async def extract_batch(sent: SentDocuments, request: Request, wanted: Annotated[Wanted, Depends()]) -> Response:
         """Extract findings from several texts. A text that cannot be read has an error in its place."""
         answers = await server.read(sent.documents, request, wanted)

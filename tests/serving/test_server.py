@@ -128,6 +128,15 @@ def test_decisions_of_a_run_without_goals_are_refused(client):
     assert client.post("/extract", json={"text": "a"}, params={"decisions": False}).status_code == 200
 
 
+def test_a_key_of_the_query_that_does_not_exist_is_refused_with_the_nearest(client):
+    for path, body in (("/extract", {"text": "a"}), ("/extract/batch", {"documents": [{"text": "a"}]})):
+        answer = client.post(path, json=body, params={"recrods": True, "records": True})
+        assert answer.status_code == 422, path
+        (fault,) = error_of(answer)["faults"]
+        assert fault["where"] == "query.recrods" and 'Did you mean "records"? ' in fault["message"]
+        assert "records, decisions" in fault["message"]
+
+
 def test_relations_are_found_as_alone(linked_run):
     model = ServedModel.load(linked_run)
     (text,) = (each["text"] for each in linked.records(1, 9))
