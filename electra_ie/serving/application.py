@@ -124,7 +124,7 @@ DESCRIPTION = "Findings have exact offsets in Unicode code points. Texts are nei
 
 
 def _add_extraction(app: FastAPI, server: _Server) -> None:
-    responses = error_responses(422, 503, 504)
+    responses = error_responses(415, 422, 503, 504)
     checked = [Depends(_check_parameters)]
 
     @app.post(

@@ -353,7 +353,7 @@ def test_the_server_is_healthy_after_what_clients_do_wrong(client):
         f"{head}Content-Length: 99999999999\r\n\r\n".encode(): 413,
         f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nX\r\n".encode(): 400,
         f"{head}Content-Length: 2\r\n\r\n{{}}".encode() * 3: 422,
-        f"{head}Content-Length: 7\r\n\r\n[[[[[[[".encode(): 422,
+        f"{head}Content-Length: 7\r\n\r\n[[[[[[[".encode(): 400,
     }
     for begun in cases:
         with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
