@@ -137,6 +137,16 @@ def test_a_key_of_the_query_that_does_not_exist_is_refused_with_the_nearest(clie
         assert "records, decisions" in fault["message"]
 
 
+def test_load_balancers_ask_for_the_state_without_its_body(model):
+    with served(model, token="correct-horse-battery") as client:
+        for path in ("/health", "/ready"):
+            answer, whole = client.head(path), client.get(path)
+            assert (answer.status_code, answer.content) == (200, b"") and whole.content
+            assert answer.headers["content-length"] == whole.headers["content-length"]
+        assert client.head("/").status_code == 401
+        assert client.head("/", headers={"Authorization": "Bearer correct-horse-battery"}).status_code == 200
+
+
 def test_relations_are_found_as_alone(linked_run):
     model = ServedModel.load(linked_run)
     (text,) = (each["text"] for each in linked.records(1, 9))

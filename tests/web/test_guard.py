@@ -204,6 +204,22 @@ def test_a_body_whose_type_is_not_json_is_refused_with_the_header_to_send(open_s
     assert answer.status_code == 200
 
 
+def test_head_is_answered_as_get_without_the_body(open_server):
+    head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(open_server, head)
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"\r\n\r\n") and b"content-length: 7" in answer
+    assert httpx.head(open_server + "/nothing").status_code == 404
+    refused = httpx.head(open_server + "/echo")
+    assert refused.status_code == 405 and refused.headers["allow"] == "POST"
+
+
+def test_head_does_not_use_the_link_that_works_once(closed_server):
+    address, access = closed_server
+    link = access.first_path()
+    assert httpx.head(address + link).status_code == 405
+    assert httpx.get(address + link).status_code == 303
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 900, b'{"text": ' + b"1" * 900])
 def test_what_cannot_be_read_at_all_is_answered(open_server, body):
     answer = httpx.post(open_server + "/echo", content=body, headers={"Content-Type": "application/json"})
