@@ -26,9 +26,24 @@ COUNTS = ("support", "found", "false")
 DRAWS = 1000
 INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
 """How confidence intervals are computed (Efron and Tibshirani 1993, chapter 13)."""
+RECORDS = "records"
+"""The key of the scores of records, which no field may have as its name."""
 MASKING_EFFECT = ("divergence_masked_by_generator", "divergence_masked_at_random")
 """Keys of log.jsonl: the disagreement between discriminator and teacher on texts masked by the generator, and on texts
 with as many tokens masked at random."""
+
+
+def mean_score(scores: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """Return the mean of the main scores over the fields, by which checkpoints are selected.
+
+    Fields whose main score is not defined are left out; None if it is defined for no field.
+
+    Args:
+        scores: The scores of a split, as in scores.json: for each field the result of `score`, and those of records.
+    """
+    of_fields = [of_field for name, of_field in scores.items() if name != RECORDS]
+    defined = [of_field[of_field["main"]] for of_field in of_fields if of_field[of_field["main"]] is not None]
+    return sum(defined) / len(defined) if defined else None
 
 
 def score(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:

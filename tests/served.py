@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 from dataclasses import replace
 
 import httpx
 import web_servers
 
+from electra_ie.calibration.stored import PRECISION, RECALL, Calibration, Promise
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.serving.application import ServerSettings, serving_app
 from electra_ie.web.access import Access
@@ -41,6 +43,15 @@ class Held(TextExtractor):
             if self.fails is not None and self.fails in text:
                 raise MemoryError(text)
         return super().read(documents)
+
+
+def with_goals(model):
+    """Return the model with a goal of each kind for the amounts: the highest scores are accepted, the lowest dropped."""
+    extractor = copy.copy(model.extractor)
+    promise = Promise(PRECISION, 0.9, "names", "amount", 0.99, 0.9, 50, 0.95, "dev")
+    kept = replace(promise, measure=RECALL, threshold=0.5, confidence=None)
+    extractor.calibration = Calibration("", promises=(promise, kept))
+    return replace(model, extractor=extractor)
 
 
 def held(model, **options):

@@ -21,8 +21,8 @@ from sklearn.metrics import f1_score as sklearn_f1
 from electra_ie.data.bio import to_spans
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.inference.scoring import mean_score, without_gold
-from electra_ie.metrics import MAIN, intervals, score
+from electra_ie.inference.scoring import without_gold
+from electra_ie.metrics import MAIN, intervals, mean_score, score
 
 TAGS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 

@@ -93,7 +93,7 @@ def uses() -> None:
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
     assert_type(counts["documents"], int)
     assert_type(counts.faults, list[UserError])
-    electra_ie.serve(run, port=0, hosts=["extract.example"], queue=64, timeout=10, started=print)
+    electra_ie.serve(run, port=0, allow_hosts=["extract.example"], queue=64, timeout=10, started=print)
     suggested = electra_ie.suggest("task", run=run, count=10, seed=1, encoder="encoders/ours")
     assert_type(suggested, Suggestions)
     assert_type(suggested.choices, list[Choice])

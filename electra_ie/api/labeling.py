@@ -46,7 +46,7 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
         overrides: Settings of the trainings as `key=value`.
         token_file: A file with the token that a browser signs in with (default: the variable ELECTRA_IE_TOKEN, if it
             is set).
-        allow_hosts: Names by which the server may be reached, beside those of this machine.
+        allow_hosts: Names by which the server may be reached, beside localhost and the name of the machine.
         started: Called with the address of the page.
 
     Raises:

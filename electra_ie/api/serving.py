@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from electra_ie.common.errors import UserError
 
@@ -14,7 +14,7 @@ def serve(  # noqa: PLR0913 - the options of a public function, all but one by k
     host: str = "127.0.0.1",
     port: int = 8000,
     token_file: str | os.PathLike[str] | None = None,
-    hosts: Iterable[str] = (),
+    allow_hosts: Sequence[str] = (),
     queue: int = 256,
     timeout: float = 30.0,
     max_characters: int = 100_000,
@@ -29,7 +29,7 @@ def serve(  # noqa: PLR0913 - the options of a public function, all but one by k
         port: The port; 0 for one that is free.
         token_file: A file with the token that requests must have (default: the environment variable ELECTRA_IE_TOKEN;
             without it, anyone who reaches the port may send requests).
-        hosts: Names by which the server may be reached, beside localhost and the name of the machine.
+        allow_hosts: Names by which the server may be reached, beside localhost and the name of the machine.
         queue: The number of texts that may wait; requests beyond it are answered with 503.
         timeout: The seconds after which a request is answered with 504.
         max_characters: The characters of the longest text.
@@ -51,7 +51,7 @@ def serve(  # noqa: PLR0913 - the options of a public function, all but one by k
     for name, value in smallest.items():
         if not value > 0:
             raise UserError(f"{name} is {value}.", remedy="Give a number above 0.")
-    access = Access(read_token(token_file), hosts)
+    access = Access(read_token(token_file), allow_hosts)
     with listen(host, port) as listening:  # before the model is loaded, which takes longer
         app = serving_app(ServedModel.load(run, data), access, ServerSettings(queue, timeout, max_characters))
         run_on(listening, app, started)

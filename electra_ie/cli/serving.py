@@ -42,7 +42,7 @@ def serve(
         host=host,
         port=port,
         token_file=token_file,
-        hosts=allow_host or (),
+        allow_hosts=allow_host or (),
         queue=queue,
         timeout=timeout,
         max_characters=max_characters,

@@ -145,7 +145,8 @@ def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     import torch
 
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import mean_score, read, score_anchored, score_answers
+    from electra_ie.inference.scoring import read, score_anchored, score_answers
+    from electra_ie.metrics import mean_score
     from electra_ie.pretraining.memory import peak_memory
 
     torch.set_num_threads(1)

@@ -28,7 +28,8 @@ from electra_ie.data.label_budget import check_budget, keep_labels, sample
 from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, unlabeled
-from electra_ie.inference.scoring import mean_score, score_run, without_gold
+from electra_ie.inference.scoring import score_run, without_gold
+from electra_ie.metrics import mean_score
 from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision
 from electra_ie.pretraining.adaptation import plan_adaptation
 from electra_ie.runs import plots

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.runs.layout import is_exported
+
+IMPORTING = threading.Lock()
+"""Held while a thread of several imports what imports transformers, which takes seconds: until its end, the module
+`transformers` is another one, without its classes, and a second thread would import that."""
 
 
 def load_extractor(folder: Path) -> TextExtractor:
@@ -19,7 +24,8 @@ def load_extractor(folder: Path) -> TextExtractor:
     if is_exported(folder):
         return ExportedExtractor.from_pretrained(folder)
     try:
-        from electra_ie.inference.extractor import Extractor
+        with IMPORTING:
+            from electra_ie.inference.extractor import Extractor
     except ModuleNotFoundError as error:
         remedy = "Install electra_ie with its dependencies, or export the run where they are: electra-ie export."
         raise UserError(f"a run needs {error.name}, which is not installed.", file=folder, remedy=remedy) from error

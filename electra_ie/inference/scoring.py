@@ -23,7 +23,7 @@ from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.relation_scoring import score_relations
-from electra_ie.metrics import intervals, score
+from electra_ie.metrics import RECORDS, intervals, mean_score, score
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
 from electra_ie.runs import plots
@@ -33,8 +33,6 @@ from electra_ie.runs.training_facts import TrainingFacts
 
 Scores = dict[str, dict[str, Any]]
 """The result of `metrics.score` for each field, and under `RECORDS` that of `score_records`, as in scores.json."""
-RECORDS = "records"
-"""The key of the scores of records, which no field may have as its name."""
 
 
 @dataclass(frozen=True)
@@ -158,16 +156,6 @@ def with_intervals(
         ends = intervals(field, gold, [answers[index][field.name] for index in indices])
         result[field.name] = {**scores[field.name], "intervals": ends}
     return result
-
-
-def mean_score(scores: Scores) -> float | None:
-    """Return the mean of the main scores over the fields, by which checkpoints are selected.
-
-    Fields whose main score is not defined are left out; None if it is defined for no field.
-    """
-    of_fields = [of_field for name, of_field in scores.items() if name != RECORDS]
-    defined = [of_field[of_field["main"]] for of_field in of_fields if of_field[of_field["main"]] is not None]
-    return sum(defined) / len(defined) if defined else None
 
 
 def without_gold(fields: Sequence[Field], documents: Sequence[Document]) -> list[str]:

@@ -23,6 +23,7 @@ import yaml
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse, write
 from electra_ie.common.logs import warn
+from electra_ie.metrics import mean_score
 from electra_ie.runs.layout import SETTINGS, is_finished, read_log, read_scores
 from electra_ie.runs.training_facts import TrainingFacts
 
@@ -226,8 +227,6 @@ class TrainingProcess:
 
     def curve(self) -> list[Point]:
         """Return a point for each finished run."""
-        from electra_ie.inference.scoring import mean_score
-
         points = []
         for run in self.runs():
             scores = read_scores(run)

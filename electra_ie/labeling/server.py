@@ -69,7 +69,7 @@ def build_app(session: Session, access: Access) -> FastAPI:
 
 def _add_texts(app: FastAPI, session: Session) -> None:
     """Add the endpoints on texts and what is marked in them."""
-    refused = error_responses(CONFLICT, CHANGED, 422, FULL)
+    refused = error_responses(CONFLICT, CHANGED, 415, 422, FULL)
 
     @app.get("/api/task", responses=error_responses(CHANGED))
     def task() -> dict[str, Any]:

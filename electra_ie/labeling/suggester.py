@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from electra_ie.common.errors import first_line
 from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import AnyField
-from electra_ie.inference.loading import load_extractor
+from electra_ie.inference.loading import IMPORTING, load_extractor
 from electra_ie.labeling.worker import Worker
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Suggester:
         self._fields, self.encoder = fields, encoder
         self.run: Path | None = None
         self.failure = ""
+        self._may_load_later = False
         self._extractor: TextExtractor | None = None
         self._found: dict[str, Future[dict[str, Any]]] = {}
         self._reading, self._choosing = Worker("suggestions"), Worker("choice")
@@ -54,22 +55,25 @@ class Suggester:
 
     def use(self, run: Path) -> Future[None]:
         """Take another run; what was suggested before is forgotten."""
-
-        def load() -> None:
-            self._extractor = None  # first, so that its memory is free for the new one
-            try:
-                self._extractor, self.failure = load_extractor(run), ""
-            except Exception as error:  # noqa: BLE001 - the page shows it; nobody reads this future
-                self.failure = first_line(error)
-
         self.run, self._found = run, {}
-        return self._reading.submit(load)
+        return self._reading.submit(lambda: self._load(run))
+
+    def _load(self, run: Path) -> None:
+        """Load a run, in the thread of suggestions."""
+        self._extractor = None  # first, so that its memory is free for the new one
+        try:
+            self._extractor, self.failure = load_extractor(run), ""
+        except Exception as error:  # noqa: BLE001 - the page shows it; nobody reads this future
+            self.failure, self._may_load_later = first_line(error), may_pass(error)
 
     def suggest(self, key: str, document: Document) -> Future[dict[str, Any]]:
         """Return what the run finds in a text, as an annotation whose values have scores; {} without a run."""
-        fields = self._fields
+        fields, run = self._fields, self.run
 
         def read() -> dict[str, Any]:
+            if run and self._extractor is None and self._may_load_later:
+                self._load(run)
+                self._found = {}  # the texts before have no suggestions
             if self._extractor is None:
                 return {}
             (result,) = self._extractor.read([document.unlabeled()])
@@ -77,8 +81,8 @@ class Suggester:
 
         future = self._found.get(key)
         if future is None or (future.done() and future.exception() is not None):
-            self._found[key] = self._reading.submit(read) if self.run else _done()
-        return self._found[key]
+            future = self._found[key] = self._reading.submit(read) if run else _done()
+        return future
 
     def choose(
         self, documents: Sequence[Document], labeled: Sequence[Document], seed: int
@@ -87,8 +91,8 @@ class Suggester:
         run = self.run
 
         def order() -> list[tuple[Document, str]]:
-            from electra_ie.selection.choosing import choose
-
+            with IMPORTING:
+                from electra_ie.selection.choosing import choose
             extractor = load_extractor(run) if run else None
             considered = random.Random(seed).sample(list(documents), min(CONSIDERED, len(documents)))
             chosen = choose(considered, BATCH, labeled=labeled, extractor=extractor, encoder=self.encoder, seed=seed)
@@ -100,6 +104,11 @@ class Suggester:
         """End the threads; what has not begun is left out."""
         for worker in (self._reading, self._choosing):
             worker.close()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether what has failed is tried again: imports may fail while another thread imports the same."""
+    return isinstance(error, ImportError)
 
 
 def _done() -> Future[dict[str, Any]]:

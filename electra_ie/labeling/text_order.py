@@ -15,7 +15,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.splits import DEV, TRAIN
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.store import LabelStore
-from electra_ie.labeling.suggester import Suggester
+from electra_ie.labeling.suggester import Suggester, may_pass
 
 RANDOM = "random"
 DEV_SHARE = 0.25
@@ -54,7 +54,7 @@ class TextOrder:
         self._keys: list[str] = []
         self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
-        self._choices, self._stale, self.failure = 0, False, ""
+        self._choices, self._stale, self.failure, self._may_choose_later = 0, False, "", False
         self.grows_dev = store.dev is not None and store.has_only_new(store.dev)
 
     def choose_again(self) -> None:
@@ -100,9 +100,11 @@ class TextOrder:
         """Take the texts that were chosen, and have more chosen when few are left."""
         if self._choice is not None and self._choice.done():
             choice, self._choice = self._choice, None
-            if choice.exception() is not None:
-                self.failure = first_line(choice.exception() or "")
+            error = choice.exception()
+            if error is not None:
+                self.failure, self._may_choose_later = first_line(error), may_pass(error)
             else:
+                self.failure = ""
                 self._keys, self._stale = ([] if self._stale else self._keys), False
                 for document, how in choice.result():
                     key = key_of(document.text)
@@ -111,7 +113,8 @@ class TextOrder:
                         self.chosen[key] = how
         candidates = [document for key, document in open_keys.items() if self.part(key) == TRAIN]
         few = len(self._keys) < min(FEW, len(candidates))
-        if self._choice is None and (few or self._stale) and candidates and not self.failure:
+        is_able = not self.failure or self._may_choose_later
+        if self._choice is None and (few or self._stale) and candidates and is_able:
             labeled = [document for file in self.store.train for document in file.documents() if document.gold]
             self._choices += 1
             self._choice = self.suggester.choose(candidates, labeled, self.seed + self._choices)

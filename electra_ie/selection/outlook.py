@@ -13,7 +13,7 @@ from scipy.stats import t
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
-from electra_ie.inference.scoring import mean_score
+from electra_ie.metrics import mean_score
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, is_finished, load_task, read_scores
 from electra_ie.runs.training_facts import TrainingFacts
 from electra_ie.runs.verification import read_audit

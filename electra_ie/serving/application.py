@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 
+from electra_ie.common.errors import nearest
 from electra_ie.common.hashing import package_version
 from electra_ie.data.document import Document
 from electra_ie.inference.engine.results import DocumentResult
@@ -48,6 +52,10 @@ FAILED = "the text could not be read."
 REPORT = "If it happens again, report it; the log names the place."
 PATHS = ("/", "/extract", "/extract/batch", "/health", "/info", "/metrics", "/openapi.json", "/ready", "/sign-in")
 Records = Annotated[bool, Query(description="Also return the records of the task, with typed values.")]
+Decisions = Annotated[
+    bool,
+    Query(description="Give each finding its decision by the goals of the run; a label without a goal is for review."),
+]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,33 @@ class ServerSettings:
     queue: int = 256
     timeout: float = 30.0
     max_characters: int = 100_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an answer has besides the findings: the parameters of a request.
+
+    Attributes:
+        records: The records of the task.
+        decisions: The decision of each finding.
+    """
+
+    records: Records = False
+    decisions: Decisions = False
+
+
+PARAMETERS = [each.name for each in dataclasses.fields(Wanted)]
+
+
+async def _check_parameters(request: Request) -> None:
+    """Raise RequestValidationError for a key of the query that is no parameter, since it is probably misspelled."""
+    faults = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": f"this key is unknown. {nearest(name, PARAMETERS)}"}
+        for name in request.query_params
+        if name not in PARAMETERS
+    ]
+    if faults:
+        raise RequestValidationError(faults)
 
 
 def serving_app(model: ServedModel, access: Access, settings: ServerSettings) -> FastAPI:
@@ -89,20 +124,28 @@ DESCRIPTION = "Findings have exact offsets in Unicode code points. Texts are nei
 
 
 def _add_extraction(app: FastAPI, server: _Server) -> None:
-    responses = error_responses(422, 503, 504)
+    responses = error_responses(415, 422, 503, 504)
+    checked = [Depends(_check_parameters)]
 
-    @app.post("/extract", responses={200: {"model": Result}, **responses}, response_class=Response)
-    async def extract(sent: SentDocument, request: Request, records: Records = False) -> Response:
+    @app.post(
+        "/extract", responses={200: {"model": Result}, **responses}, response_class=Response, dependencies=checked
+    )
+    async def extract(sent: SentDocument, request: Request, wanted: Annotated[Wanted, Depends()]) -> Response:
         """Extract findings from a text."""
-        (answer,) = await server.read([sent], request, records)
+        (answer,) = await server.read([sent], request, wanted)
         if isinstance(answer, RequestError):
             raise answer
         return Response(answer, media_type="application/json")
 
-    @app.post("/extract/batch", responses={200: {"model": Results}, **responses}, response_class=Response)
-    async def extract_batch(sent: SentDocuments, request: Request, records: Records = False) -> Response:
+    @app.post(
+        "/extract/batch",
+        responses={200: {"model": Results}, **responses},
+        response_class=Response,
+        dependencies=checked,
+    )
+    async def extract_batch(sent: SentDocuments, request: Request, wanted: Annotated[Wanted, Depends()]) -> Response:
         """Extract findings from several texts. A text that cannot be read has an error in its place."""
-        answers = await server.read(sent.documents, request, records)
+        answers = await server.read(sent.documents, request, wanted)
         lines = [
             _failure(document, answer) if isinstance(answer, RequestError) else answer
             for document, answer in zip(sent.documents, answers, strict=True)
@@ -195,22 +238,24 @@ class _Server:
             replacement = await asyncio.to_thread(self.model.check_files)
             self.metrics.replaced.set(replacement is not None)
 
-    async def read(
-        self, sent: Sequence[SentDocument], request: Request, with_records: bool
-    ) -> list[bytes | RequestError]:
+    async def read(self, sent: Sequence[SentDocument], request: Request, wanted: Wanted) -> list[bytes | RequestError]:
         """Return the answer for each text: a line of JSON, or an error.
 
         Raises:
-            RequestError: There is no room for them in the queue (503), or the time is up (504).
+            RequestError: The model lacks what is wanted (422), there is no room for the texts in the queue (503), or
+                the time is up (504).
         """
-        if with_records and self.model.maker is None:
+        if wanted.records and self.model.maker is None:
             raise RequestError(422, "the task has no records.", "Leave out the parameter records.")
+        if wanted.decisions and not self.info.thresholds:
+            remedy = "Set goals with electra-ie calibrate and start the server again, or leave out decisions."
+            raise RequestError(422, "the run has no goals, by which findings are decided on.", remedy)
         if len(sent) > self.settings.queue:
             raise RequestError(413, f"the request has more than {self.settings.queue:,} texts.", "Send fewer at once.")
         answers: list[bytes | RequestError | None] = [self._too_long(document) for document in sent]
         places = [place for place, answer in enumerate(answers) if answer is None]
         documents = [Document(sent[place].id, sent[place].text) for place in places]
-        render = self._with_records if with_records else _line
+        render = partial(self._line, wanted=wanted)
         found = await self._found(documents, request, render) if documents else []
         for place, document, answer in zip(places, documents, found, strict=True):
             if isinstance(answer, BaseException):
@@ -256,21 +301,25 @@ class _Server:
             for each in waiting:
                 each.cancel()
 
-    def _with_records(self, result: DocumentResult) -> tuple[bytes, DocumentResult]:
-        """Return the line as `_line` does, with the records of the findings."""
-        assert self.model.maker is not None
+    def _line(self, result: DocumentResult, wanted: Wanted) -> tuple[bytes, DocumentResult]:
+        """Return the line that `electra-ie extract` writes with what is wanted besides, and the result.
+
+        Called in the thread with the model.
+        """
         record = result.record()
-        record["records"] = [as_dict(each) for each in self.model.maker.of_findings(record)]
+        if wanted.records:
+            assert self.model.maker is not None
+            record["records"] = [as_dict(each) for each in self.model.maker.of_findings(record)]
+        if wanted.decisions:
+            assert self.model.extractor.calibration is not None
+            for finding in record["findings"]:
+                own = finding["field"], finding["label"], finding["score"]
+                finding["decision"] = self.model.extractor.calibration.decide(*own)
         return json_line(record).rstrip("\n").encode("utf-8"), result
 
 
 def _stopped() -> RequestError:
     return RequestError(503, "the thread with the model has ended.", "Start the server again.")
-
-
-def _line(result: DocumentResult) -> tuple[bytes, DocumentResult]:
-    """Return the line that `electra-ie extract` writes, and the result. Called in the thread with the model."""
-    return json_line(result.record()).rstrip("\n").encode("utf-8"), result
 
 
 def _failure(document: SentDocument, error: RequestError) -> bytes:

@@ -51,6 +51,9 @@ class FoundFinding(BaseModel):
     fragments: list[tuple[int, int]] | None = Field(
         None, description="The first code point and the one after the last of each fragment, if the span has several."
     )
+    decision: Literal["accepted", "review", "dropped"] | None = Field(
+        None, description="By the thresholds of its label; only if `decisions` is asked for."
+    )
 
 
 class FoundSpan(BaseModel):

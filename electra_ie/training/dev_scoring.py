@@ -6,7 +6,8 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from electra_ie.inference.scoring import mean_score, predict, score_answers
+from electra_ie.inference.scoring import predict, score_answers
+from electra_ie.metrics import mean_score
 from electra_ie.training.callbacks import Callback, LoopState
 from electra_ie.training.checkpoints import save_best
 from electra_ie.training.loop import Step

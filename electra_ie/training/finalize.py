@@ -16,7 +16,8 @@ from electra_ie.data.fields import documents_by_field
 from electra_ie.data.label_budget import sample
 from electra_ie.inference.calibrating import calibrate_run, read_with_evidence
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import Scores, mean_score, plot_scores, predict, score_answers, with_intervals
+from electra_ie.inference.scoring import Scores, plot_scores, predict, score_answers, with_intervals
+from electra_ie.metrics import mean_score
 from electra_ie.runs import plots
 from electra_ie.runs.cards.metadata import base_model
 from electra_ie.runs.layout import CURVES, write_log, write_scores

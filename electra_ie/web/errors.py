@@ -113,6 +113,13 @@ def _http(_: Request, error: Exception) -> JSONResponse:
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Answer to a request that is not as the schema says, without the values that it has."""
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes):  # a body is parsed only if its type is JSON: other web pages cannot send that
+        remedy = "Send the header Content-Type: application/json, and JSON in UTF-8."
+        return error_response(415, "the Content-Type of the body is not JSON.", remedy)
+    for fault in error.errors():
+        if fault["type"] == "json_invalid":
+            message = f"the body is not JSON from position {fault['loc'][-1]} on."
+            return error_response(400, message, "Correct the JSON at this place.")
     faults = [
         {"where": escape_controls(".".join(map(str, fault["loc"]))), "message": _expected(fault)}
         for fault in error.errors()[:MAX_SHOWN]
@@ -122,10 +129,7 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _expected(fault: Mapping[str, Any]) -> str:
     """Return the message of a fault without what the request has: some messages of pydantic quote it."""
-    message = str(fault["msg"])
-    return (
-        "this is not JSON" if fault["type"] == "json_invalid" else re.sub(r", (got|input) .*", "", message, flags=re.S)
-    )
+    return re.sub(r", (got|input) .*", "", str(fault["msg"]), flags=re.S)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:

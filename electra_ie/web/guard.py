@@ -15,7 +15,8 @@ from electra_ie.common.logs import warn
 from electra_ie.web.access import Access
 from electra_ie.web.errors import RequestError, described, error_response
 
-OPEN_PATHS = ("/health", "/ready", "/sign-in")
+SIGN_IN = "/sign-in"
+OPEN_PATHS = ("/health", "/ready", SIGN_IN)
 """Paths that need no token, beside /static/."""
 READING = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -57,6 +58,9 @@ class Guard:
     A request is refused if its Host header is not a name of the server (421), if another web page sends it (403), if it
     has no token (401, or the page to sign in), or if its body is too large (413) or too slow (408). An error of the
     program is answered with 500, and logged by its type and place: its message could quote a text.
+
+    HEAD is answered as GET, without the body. Only the page to sign in refuses it: HEAD must change nothing, and its
+    link works once.
     """
 
     def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
@@ -67,7 +71,10 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        incoming, outgoing = _Incoming(receive, self.limits), _Outgoing(send)
+        has_body = scope["method"] != "HEAD"
+        if not has_body and scope["path"] != SIGN_IN:
+            scope = {**scope, "method": "GET"}
+        incoming, outgoing = _Incoming(receive, self.limits), _Outgoing(send, has_body)
         refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
         try:
             await (refusal or self.app)(scope, incoming.receive, outgoing.send)
@@ -89,7 +96,7 @@ class Guard:
             return error_response(403, "the request comes from another web page.", "Use the page of this server.")
         if not self._is_admitted(path, headers):
             if method == "GET" and "text/html" in headers.get("accept", ""):
-                return RedirectResponse("/sign-in", 303)
+                return RedirectResponse(SIGN_IN, 303)
             remedy = "Send the header Authorization: Bearer TOKEN, or sign in at /sign-in."
             return error_response(401, "the token is missing or wrong.", remedy, headers={"WWW-Authenticate": "Bearer"})
         length = headers.get("content-length", "")
@@ -156,10 +163,10 @@ class _Incoming:
 
 
 class _Outgoing:
-    """The answer to a request, with the headers."""
+    """The answer to a request, with the headers, and without a body for HEAD."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, has_body: bool) -> None:
+        self._send, self._has_body = send, has_body
         self.is_started = self.is_closing = self._is_held = False
 
     async def send(self, message: Message) -> None:
@@ -172,8 +179,11 @@ class _Outgoing:
             self.is_closing = message["status"] in (401, 403, 408, 413, 421)
             if self.is_closing:  # the rest of the body, if there is any, is no request
                 headers["Connection"] = "close"
-        elif self.is_closing and not message.get("more_body", False):
-            self._is_held, message = True, {**message, "more_body": True}
+        else:
+            if not self._has_body:
+                message = {**message, "body": b""}
+            if self.is_closing and not message.get("more_body", False):
+                self._is_held, message = True, {**message, "more_body": True}
         await self._send(message)
 
     async def finish(self) -> None:

@@ -83,10 +83,12 @@ def listen(host: str, port: int) -> socket.socket:
         bound.listen(1024)
     except OSError as error:
         bound.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            remedy = "Give --host one, such as 127.0.0.1, or 0.0.0.0 for all of them."
+            raise UserError(f"{host} is not an address of this machine.", remedy=remedy) from error
         reason = {
             errno.EADDRINUSE: "is taken by another program",
             errno.EACCES: "may not be used by this user",
-            errno.EADDRNOTAVAIL: "is not an address of this machine",
         }.get(error.errno or 0, f"cannot be used: {error.strerror}")
         remedy = "Give another one, such as --port 0 for one that is free."
         raise UserError(f"{shown} {reason}.", remedy=remedy) from error

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -514,3 +515,27 @@ def test_an_error_in_a_file_names_its_line(folder):
         refused = client.get("/api/next")
         assert refused.status_code == 422
         assert refused.json()["error"]["message"].startswith("train.jsonl:2: this is not JSON")
+
+
+def test_an_order_that_an_import_has_failed_is_computed_again(tmp_path, monkeypatch):
+    folder = new_task(tmp_path / "t", train=None)
+    with Client(folder) as client:
+        order = client.session.order
+        failed: Future[Any] = Future()
+        failed.set_exception(ImportError("cannot import name"))
+        monkeypatch.setattr(client.session.suggester, "choose", lambda *_: failed)
+        client.next()
+        client.next()
+        assert order.failure == "cannot import name" and order._choice is failed, "it is not computed again"
+        chosen: Future[Any] = Future()
+        chosen.set_result([])
+        monkeypatch.setattr(client.session.suggester, "choose", lambda *_: chosen)
+        client.next()
+        client.next()
+        assert order.failure == ""
+        broken: Future[Any] = Future()
+        broken.set_exception(UserError("the run is damaged."))
+        monkeypatch.setattr(client.session.suggester, "choose", lambda *_: broken)
+        client.next()
+        client.next()
+        assert order.failure == "the run is damaged" and order._choice is None, "it is computed in vain"

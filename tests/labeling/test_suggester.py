@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,3 +78,45 @@ def test_the_end_does_not_wait_for_long_work_and_drops_what_has_not_begun(monkey
     running.result(30)
     thread.close()
     assert waiting.cancelled()
+
+
+IMPORTS = """
+import sys, threading, time
+from pathlib import Path
+
+class Slow:
+    '''Makes the import of transformers take long enough for every thread to begin with it.'''
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers.utils":
+            time.sleep(1)
+
+sys.meta_path.insert(0, Slow())
+from electra_ie.data.document import Document
+from electra_ie.labeling.retraining import TrainingProcess
+from electra_ie.labeling.suggester import Suggester
+
+run, encoder = sys.argv[1:]
+suggester = Suggester((), encoder)
+loading = suggester.use(Path(run))
+choice = suggester.choose([Document(str(number), f"text {number}") for number in range(3)], [], 0)
+curve = TrainingProcess(Path(run).parent / "none", Path("task.yaml"), []).curve()  # as a request to /api/status
+loading.result(60)
+print(suggester.failure or "loaded", curve, len(choice.result(60)))
+"""
+
+
+def test_threads_that_need_transformers_at_the_same_time_import_it_one_after_another(run, encoder):
+    command = [sys.executable, "-c", IMPORTS, run, encoder("bert")]
+    ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert (ended.stdout, ended.returncode) == ("loaded [] 3\n", 0), ended.stderr
+
+
+def test_a_load_that_an_import_has_failed_is_tried_again_with_the_next_text(suggesting, monkeypatch):
+    load = suggester.load_extractor
+    monkeypatch.setattr(suggester, "load_extractor", lambda run: importlib.import_module("electra_ie.no_such_module"))
+    suggesting.use(Path("001")).result(30)
+    assert suggesting.suggest("key", TEXT).result(30) == {} and "no_such_module" in suggesting.failure
+    monkeypatch.setattr(suggester, "load_extractor", load)
+    found = {"topic": {"label": "money", "score": 0.9}}
+    assert suggesting.suggest("other", TEXT).result(30) == found and suggesting.failure == ""
+    assert suggesting.suggest("key", TEXT).result(30) == found

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from served import served, with_goals
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+
+
+@pytest.fixture(scope="module")
+def client(model):
+    """Return a client of a run with goals: without any, decisions are refused."""
+    with served(with_goals(model)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,10 @@ def test_every_endpoint_says_what_it_answers(schema):
                     assert content["application/json"]["schema"], (path, method, status)
                 if status != "200":
                     assert content["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer")
-    assert {"422", "503", "504"} <= set(schema["paths"]["/extract"]["post"]["responses"])
+    for path in ("/extract", "/extract/batch"):
+        operation = schema["paths"][path]["post"]
+        assert {"422", "503", "504"} <= set(operation["responses"])
+        assert [each["name"] for each in operation["parameters"]] == ["records", "decisions"]
 
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE

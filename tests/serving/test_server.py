@@ -18,7 +18,7 @@ import pytest
 import tiny
 import unicode_texts
 from command_line import command
-from served import held, served
+from served import held, served, with_goals
 from web_servers import raw, status_and_json
 
 import electra_ie
@@ -99,6 +99,52 @@ def test_records_of_a_task_without_them_are_refused(model):
     with served(replace(model, maker=None)) as client:
         answer = client.post("/extract", json={"text": "a"}, params={"records": True})
     assert answer.status_code == 422 and "no records" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_decisions_are_those_of_the_thresholds(model, records):
+    document = documents_of(1)[0]
+    model = with_goals(model)
+    with served(model) as client:
+        plain = client.post("/extract", json=sent(document), params={"records": records}).json()
+        asked = {"decisions": True, "records": records}
+        decided = client.post("/extract", json=sent(document), params=asked).json()
+        batch = client.post("/extract/batch", json={"documents": [sent(document)]}, params=asked).json()
+        thresholds = {(each["field"], each["label"]): each for each in client.get("/info").json()["thresholds"]}
+    assert batch == {"results": [decided]}
+    decisions = [finding.pop("decision") for finding in decided["findings"]]
+    assert decided == plain and ("records" in plain) == records
+    for finding, decision in zip(decided["findings"], decisions, strict=True):
+        limits = thresholds.get((finding["field"], finding["label"]), {"accept": 2, "keep": -1})
+        kept = "review" if finding["score"] >= limits["keep"] else "dropped"
+        assert decision == ("accepted" if finding["score"] >= limits["accept"] else kept)
+    assert set(decisions) > {"review"}, "no threshold is applied"
+
+
+def test_decisions_of_a_run_without_goals_are_refused(client):
+    answer = client.post("/extract", json={"text": "a"}, params={"decisions": True})
+    assert answer.status_code == 422 and "no goals" in error_of(answer)["message"]
+    assert "electra-ie calibrate" in error_of(answer)["remedy"]
+    assert client.post("/extract", json={"text": "a"}, params={"decisions": False}).status_code == 200
+
+
+def test_a_key_of_the_query_that_does_not_exist_is_refused_with_the_nearest(client):
+    for path, body in (("/extract", {"text": "a"}), ("/extract/batch", {"documents": [{"text": "a"}]})):
+        answer = client.post(path, json=body, params={"recrods": True, "records": True})
+        assert answer.status_code == 422, path
+        (fault,) = error_of(answer)["faults"]
+        assert fault["where"] == "query.recrods" and 'Did you mean "records"? ' in fault["message"]
+        assert "records, decisions" in fault["message"]
+
+
+def test_load_balancers_ask_for_the_state_without_its_body(model):
+    with served(model, token="correct-horse-battery") as client:
+        for path in ("/health", "/ready"):
+            answer, whole = client.head(path), client.get(path)
+            assert (answer.status_code, answer.content) == (200, b"") and whole.content
+            assert answer.headers["content-length"] == whole.headers["content-length"]
+        assert client.head("/").status_code == 401
+        assert client.head("/", headers={"Authorization": "Bearer correct-horse-battery"}).status_code == 200
 
 
 def test_relations_are_found_as_alone(linked_run):
@@ -317,7 +363,7 @@ def test_the_server_is_healthy_after_what_clients_do_wrong(client):
         f"{head}Content-Length: 99999999999\r\n\r\n".encode(): 413,
         f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nX\r\n".encode(): 400,
         f"{head}Content-Length: 2\r\n\r\n{{}}".encode() * 3: 422,
-        f"{head}Content-Length: 7\r\n\r\n[[[[[[[".encode(): 422,
+        f"{head}Content-Length: 7\r\n\r\n[[[[[[[".encode(): 400,
     }
     for begun in cases:
         with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:

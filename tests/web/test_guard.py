@@ -171,7 +171,6 @@ def test_the_oldest_of_many_sessions_ends():
 @pytest.mark.parametrize(
     ("body", "where", "message"),
     [
-        (b'{"text": "%s"' % PRIVATE.encode(), "body", "JSON"),
         (b'{"text": 7}', "body.text", "string"),
         (b'{"text": "a", "number": "%s"}' % PRIVATE.encode(), "body.number", "integer"),
         (b'{"text": "\\ud800"}', "body.text", "surrogate"),
@@ -184,6 +183,41 @@ def test_what_is_not_as_the_schema_says_is_named_without_its_content(open_server
     assert answer.status_code == error["status"] == 422
     assert error["faults"][0]["where"].startswith(where) and message in error["faults"][0]["message"]
     assert "Jane" not in answer.text
+
+
+def test_a_body_that_is_broken_json_is_said_with_its_place_and_without_its_content(open_server):
+    body = b'{"text": "%s"' % PRIVATE.encode()
+    answer = httpx.post(open_server + "/echo", content=body, headers={"Content-Type": "application/json"})
+    error = error_of(answer)
+    assert answer.status_code == 400 and error["message"] == f"the body is not JSON from position {len(body)} on."
+    assert "Jane" not in answer.text and error["faults"] == []
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+def test_a_body_whose_type_is_not_json_is_refused_with_the_header_to_send(open_server, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    answer = httpx.post(open_server + "/echo", content=b'{"text": "Aspirin"}', headers=headers)
+    assert answer.status_code == 415 and "Content-Type: application/json" in error_of(answer)["remedy"]
+    answer = httpx.post(
+        open_server + "/echo", content=b'{"text": "a"}', headers={"Content-Type": "application/json; charset=utf-8"}
+    )
+    assert answer.status_code == 200
+
+
+def test_head_is_answered_as_get_without_the_body(open_server):
+    head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(open_server, head)
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"\r\n\r\n") and b"content-length: 7" in answer
+    assert httpx.head(open_server + "/nothing").status_code == 404
+    refused = httpx.head(open_server + "/echo")
+    assert refused.status_code == 405 and refused.headers["allow"] == "POST"
+
+
+def test_head_does_not_use_the_link_that_works_once(closed_server):
+    address, access = closed_server
+    link = access.first_path()
+    assert httpx.head(address + link).status_code == 405
+    assert httpx.get(address + link).status_code == 303
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 900, b'{"text": ' + b"1" * 900])
