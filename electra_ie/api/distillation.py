@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from electra_ie.api.training import TrainResult, result_of
+from electra_ie.common.arguments import check_types
 from electra_ie.config.distill import Target
 
 if TYPE_CHECKING:  # this loads torch
     from electra_ie.training.callbacks import Callback
 
 
+@check_types
 def distill(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     run: str | os.PathLike[str],
     /,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
@@ -45,6 +46,7 @@ class TrainResult:
         return Extractor.from_pretrained(self.path, device=device)
 
 
+@check_types
 def train(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     data: Data,
     /,
@@ -135,6 +137,7 @@ def result_of(folder: Path) -> TrainResult:
     return TrainResult(folder, RunScores.read(folder))
 
 
+@check_types
 def pretrain(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],

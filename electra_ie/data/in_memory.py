@@ -191,9 +191,6 @@ def _task(
     if not fields:
         example = '{"topic": {"kind": "classes", "labels": ["sport", "other"]}, "names": {"kind": "spans"}}'
         raise UserError("data in memory need fields: what to predict.", remedy=f"Give fields={example}, for example.")
-    if not isinstance(fields, Mapping):
-        remedy = 'Give fields={"NAME": {"kind": "classes, flags or spans"}}.'
-        raise UserError(f"fields is of the type {type(fields).__name__}, not a mapping.", remedy=remedy)
     source = Source(Path("fields"), {})
     source.check_mapping((), fields)
     columns = [_column(name, declaration) for name, declaration in fields.items()]

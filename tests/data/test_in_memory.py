@@ -463,7 +463,7 @@ def test_offsets_in_another_unit_are_refused_by_record():
 
 @pytest.mark.parametrize(("data", "fields", "words"), [
     ([GOOD], None, "data in memory need fields: what to predict. Give fields="),
-    ([GOOD], ["topic"], "fields is of the type list, not a mapping. Give fields="),
+    ([GOOD], ["topic"], r"train: fields is \['topic'\] \(list\), and must be a mapping"),
     ([GOOD], {"topic": {"labels": ["a", "b"]}}, "fields: the field topic has no kind"),
     ([GOOD], {"topic": {"kind": "class"}}, 'fields: there is no kind "class". Did you mean "classes"'),
     ([GOOD], {"topic": {"kind": "classes", "labels": [0, 1]}}, "fields: the label 0 of the field topic is not text"),
