@@ -56,7 +56,9 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
         UserError: The input is invalid. Nothing has been written.
     """
     from electra_ie.distillation.runner import distill_run
+    from electra_ie.training.callbacks import check_callbacks
 
+    callbacks = check_callbacks(callbacks)
     target = Target.of(layers, to, vectors)
     paths = [unlabeled] if isinstance(unlabeled, str | os.PathLike) else unlabeled
     folder = Path(output or f"{os.fspath(run).partition('@')[0].rstrip('/')}-{target.name}")
