@@ -83,7 +83,7 @@ class Extractor(TextExtractor):
         device: str | torch.device | None = None,
         anchored: bool = True,
     ) -> Extractor:
-        """Load the extractor of a run, with the arguments of transformers' `from_pretrained`.
+        """Load the extractor of a run.
 
         Args:
             run: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.

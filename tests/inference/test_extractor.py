@@ -276,6 +276,15 @@ def test_an_extractor_takes_columns_of_tables_and_other_iterables_of_strings(enc
     assert extractor(several(texts)) == extractor(texts)
 
 
+def test_an_extractor_is_shown_with_its_fields_and_its_model(run, encoder):
+    loaded = Extractor.from_pretrained(run)
+    fields = "topic: classes, risks: flags, names: spans"
+    assert repr(loaded) == f"Extractor(fields=({fields}), model='{loaded.model}')"
+    folder = encoder("bert")
+    made = Extractor(tiny.discriminator_of(folder), tiny.windower_of(folder), tiny.FIELDS)
+    assert repr(made) == f"Extractor(fields=({fields}), model=None)"
+
+
 def test_an_extractor_takes_strings_only(encoder, tmp_path):
     windower = tiny.windower_of(encoder("bert"))
     extractor = Extractor(tiny.discriminator_of(encoder("bert")), windower, tiny.FIELDS)

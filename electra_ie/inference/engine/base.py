@@ -30,6 +30,11 @@ class TextExtractor(ABC):
     anchored_readers: Sequence[AnchoredReader[Any]] = ()
     calibration: Calibration | None = None
 
+    def __repr__(self) -> str:
+        """Return the class with the kinds of its fields and the hash of its model."""
+        fields = ", ".join(f"{field.name}: {field.kind}" for field in self.all_fields)
+        return f"{type(self).__name__}(fields=({fields}), model={self.model!r})"
+
     @property
     def all_fields(self) -> list[AnyField]:
         """The fields, and those that are anchored to spans."""
