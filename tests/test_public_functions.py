@@ -198,6 +198,18 @@ def test_check_does_not_write_over_a_file_in_a_folder_of_the_data(tmp_path, enco
     assert (tmp_path / "corpus" / "1.ann").read_text("utf-8").startswith("T1")
 
 
+# scores
+
+
+def test_a_wrong_name_of_scores_names_the_right_one(run):
+    scores = electra_ie.RunScores.read(run)
+    with pytest.raises(KeyError, match='there is no field "name". Did you mean "names"[?] Valid: topic, risks, names'):
+        scores["dev"]["name"]
+    with pytest.raises(KeyError, match='there is no scored split "test". Valid: dev'):
+        scores["test"]
+    assert scores["dev"]["names"].metrics["labels"]["person"]["recall"] >= 0
+
+
 # suggest
 
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, raise_error
 from electra_ie.common.files import CALIBRATION
 from electra_ie.common.hub_client import parse_hub_name
@@ -43,6 +44,7 @@ class CalibrationResult:
         return list(dict.fromkeys(texts))
 
 
+@check_types
 def calibrate(
     run: str | os.PathLike[str],
     goals: Sequence[str],
@@ -121,6 +123,7 @@ class DriftResult:
         return [comparison for comparison in self.comparisons if comparison.differs]
 
 
+@check_types
 def drift(
     run: str | os.PathLike[str],
     paths: Paths,

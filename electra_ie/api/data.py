@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.api.outputs import check_outputs, data_files
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import refuse_overwriting, write
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
+from electra_ie.formats.base import Options
 
 if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
     from electra_ie.checks.checker import CheckReport
     from electra_ie.data.init.from_annotations import Initialized
-    from electra_ie.formats.base import Options
     from electra_ie.formats.conversion import Conversion
 
 SHARE = 0.2
 """The share of the labeled documents that `init` draws for dev, and for test."""
 
 
+@check_types
 def init(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     path: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
@@ -78,6 +80,7 @@ def init(  # noqa: PLR0913 - the options of a public function, all but two by ke
     return init_task(path, output, format, seed, dev, test, configuration or "", options)
 
 
+@check_types
 def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
@@ -116,6 +119,7 @@ def convert(
     return convert_sides(read, Side.of_target(target, target_format, target_options), lossy, check)
 
 
+@check_types
 def check(
     data: Data,
     /,

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.api.training import TrainResult, result_of
+from electra_ie.common.arguments import check_types
 from electra_ie.config.distill import Target
 
 if TYPE_CHECKING:  # this loads torch
     from electra_ie.training.callbacks import Callback
 
 
+@check_types
 def distill(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     run: str | os.PathLike[str],
     /,
@@ -56,7 +58,9 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
         UserError: The input is invalid. Nothing has been written.
     """
     from electra_ie.distillation.runner import distill_run
+    from electra_ie.training.callbacks import check_callbacks
 
+    callbacks = check_callbacks(callbacks)
     target = Target.of(layers, to, vectors)
     paths = [unlabeled] if isinstance(unlabeled, str | os.PathLike) else unlabeled
     folder = Path(output or f"{os.fspath(run).partition('@')[0].rstrip('/')}-{target.name}")

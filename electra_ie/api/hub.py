@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.hub_client import parse_push_target, refuse_secrets, upload
 from electra_ie.data.task import Task
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from electra_ie.runs.upload import Upload
 
 
+@check_types
 def push_to_hub(
     run: str | os.PathLike[str],
     repository: str,
@@ -43,8 +45,14 @@ def push_to_hub(
     return push_run(Path(run), repository, private=private, revision=revision, token=token)
 
 
+@check_types
 def push_data(
-    task: str, repository: str, *, data: str | None = None, private: bool = False, token: str | None = None
+    task: str | os.PathLike[str],
+    repository: str,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    private: bool = False,
+    token: str | None = None,
 ) -> str:
     """Send a task with its documents, texts included, to a data set on the Hub.
 
@@ -73,6 +81,7 @@ def push_data(
     return f"{repository}@{commit}"
 
 
+@check_types
 def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None = None) -> Upload:
     """Return what `push_to_hub` would send, without network access. Raises UserError for what it would refuse."""
     from electra_ie.runs.upload import plan_upload
@@ -81,7 +90,8 @@ def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None
     return _checked(plan_upload(Path(run)))
 
 
-def plan_push_data(task: str, repository: str, data: str | None = None) -> Upload:
+@check_types
+def plan_push_data(task: str | os.PathLike[str], repository: str, data: str | os.PathLike[str] | None = None) -> Upload:
     """Return what `push_data` would send, without network access. Raises UserError for what it would refuse."""
     from electra_ie.runs.upload import plan_data_upload
 

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
 from electra_ie.runs.layout import is_exported, is_finished
 
 
+@check_types
 def label(  # noqa: PLR0913 - the options of a public function, all but one by keyword
     task: str | os.PathLike[str],
     *,
@@ -20,7 +22,7 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
     port: int = 8001,
     seed: int = 0,
     output: str | os.PathLike[str] | None = None,
-    encoder: str | None = None,
+    encoder: str | os.PathLike[str] | None = None,
     preset: str | None = None,
     overrides: Sequence[str] = (),
     token_file: str | os.PathLike[str] | None = None,
@@ -65,9 +67,13 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
     access = Access(read_token(token_file), allow_hosts)
     training = [*(["--preset", preset] if preset else []), *(word for each in overrides for word in ("--set", each))]
     options = Options(
-        annotator, Path(run) if run is not None else None, seed, Path(output) if output is not None else None, encoder,
+        annotator,
+        Path(run) if run is not None else None,
+        seed,
+        Path(output) if output is not None else None,
+        os.fspath(encoder) if encoder is not None else None,
         tuple(training),
-    )  # fmt: skip
+    )
     with listen(host, port) as listening:
         session = Session(Task.load(task), options)
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 from electra_ie.common.export_files import export_files
 from electra_ie.common.files import descriptors, is_stream, refuse_overwriting, write
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # these load torch: each function imports what it needs
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
+@check_types
 def evaluate(
     run: str | os.PathLike[str],
     split: str = "test",
@@ -81,6 +83,7 @@ def evaluate(
     return SplitScores.of(scores)
 
 
+@check_types
 def extract(  # noqa: PLR0913 - the options of a public function, all but four by keyword
     run: str | os.PathLike[str],
     paths: Paths,
@@ -187,7 +190,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     return extraction
 
 
-def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verification:
+@check_types
+def verify(run: str | os.PathLike[str], *, data: str | os.PathLike[str] | None = None) -> Verification:
     """Compare a run with its audit.json: weights, settings, data, splits, code and environment.
 
     Of an exported model, weights, settings, code and environment are compared, without torch.

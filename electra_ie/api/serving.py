@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 
 
+@check_types
 def serve(  # noqa: PLR0913 - the options of a public function, all but one by keyword
     run: str | os.PathLike[str],
     *,

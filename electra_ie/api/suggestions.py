@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from electra_ie.api.outputs import check_outputs
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, raise_error
 from electra_ie.config.train import EMBEDDED, TrainSettings
 from electra_ie.data.task import Task
+from electra_ie.formats.base import Options
 from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, announce_data_folder, is_exported, load_task
 
 if TYPE_CHECKING:  # these load torch: the function imports what it needs
-    from electra_ie.formats.base import Options
     from electra_ie.formats.conversion import Conversion, Side
     from electra_ie.inference.engine.base import TextExtractor
     from electra_ie.selection.choosing import Choice
@@ -42,6 +43,7 @@ class Suggestions:
     conversion: Conversion | None
 
 
+@check_types
 def suggest(  # noqa: PLR0913 - the options of a public function, all but three by keyword
     task: str | os.PathLike[str] | Task,
     paths: Paths = (),
@@ -50,7 +52,7 @@ def suggest(  # noqa: PLR0913 - the options of a public function, all but three 
     run: str | os.PathLike[str] | None = None,
     count: int = COUNT,
     seed: int = 0,
-    encoder: str | None = None,
+    encoder: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     format: str | None = None,
     options: Options = (),
@@ -113,7 +115,8 @@ def suggest(  # noqa: PLR0913 - the options of a public function, all but three 
         choices = by_uncertainty(texts.pool, extractor, texts.labeled)
     else:
         choices = choose(
-            texts.pool, count, labeled=texts.labeled, extractor=extractor, encoder=encoder or _encoder_of(folder),
+            texts.pool, count, labeled=texts.labeled, extractor=extractor,
+            encoder=os.fspath(encoder or _encoder_of(folder)),
             seed=seed,
         )  # fmt: skip
     trained = folder is not None and (folder / SETTINGS).is_file()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
@@ -45,6 +46,7 @@ class TrainResult:
         return Extractor.from_pretrained(self.path, device=device)
 
 
+@check_types
 def train(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     data: Data,
     /,
@@ -98,8 +100,10 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     """
     from electra_ie.comparison.runner import AUTO, train_winner
     from electra_ie.pretraining.adaptation import plan_adaptation
+    from electra_ie.training.callbacks import check_callbacks
     from electra_ie.training.trainer import train_run
 
+    callbacks = check_callbacks(callbacks)
     preset = kwargs.get("preset")
     if preset not in (None, AUTO, *PRESETS):
         raise UserError(f'unknown preset "{preset}".', remedy=nearest(preset, [*PRESETS, AUTO]))
@@ -107,6 +111,9 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         if track:
             remedy = f"Train the preset that wins with --track, or --preset {AUTO} without."
             raise UserError(f"--track follows one run; --preset {AUTO} trains several.", remedy=remedy)
+        if callbacks:
+            remedy = "Train the preset that wins with callbacks."
+            raise UserError(f"callbacks follow one run; the preset {AUTO} trains several.", remedy=remedy)
         if teacher:
             raise UserError(f"--teacher: --preset {AUTO} trains its own.", remedy="Omit one of them.")
         kwargs["preset"] = None
@@ -138,6 +145,7 @@ def result_of(folder: Path) -> TrainResult:
     return TrainResult(folder, RunScores.read(folder))
 
 
+@check_types
 def pretrain(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
@@ -171,9 +179,11 @@ def pretrain(
     """
     from electra_ie.config.pretrain import PretrainSettings
     from electra_ie.pretraining.trainer import pretrain_run
+    from electra_ie.training.callbacks import check_callbacks
     from electra_ie.training.tracking import check_tracker
 
     folder = Path(output)
+    callbacks = check_callbacks(callbacks)
     check_tracker(track)
     check_output(folder, resume)
     if resume and settings is None:

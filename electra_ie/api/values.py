@@ -6,12 +6,14 @@ import os
 from datetime import date
 from typing import TYPE_CHECKING
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 
 if TYPE_CHECKING:
     from electra_ie.values import Value
 
 
+@check_types
 def value(
     type: str,
     text: str,

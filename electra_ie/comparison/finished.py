@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import write
 from electra_ie.common.progress import progress
@@ -53,6 +54,7 @@ def is_run(name: str | os.PathLike[str]) -> bool:
     return (Path(name) / SETTINGS).is_file() and (Path(name) / TASK).is_file()
 
 
+@check_types
 def compare_runs(
     runs: Sequence[str | os.PathLike[str]],
     split: str = "test",

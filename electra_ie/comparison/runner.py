@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import CARD, locked, parse, refuse_within, write
 from electra_ie.common.logs import notice, warn
@@ -95,6 +96,7 @@ class ComparisonConfig:
         ]
 
 
+@check_types
 def compare(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     data: Data,
     /,

@@ -193,12 +193,12 @@ def _task(
     record: Mapping[str, Any] | None,
 ) -> Task:
     """Return the task of objects in memory. Raises UserError for the first ten faults in fields and records."""
+    if not isinstance(data, Mapping) and not _are_records(data):
+        raise _type_error(data, "train")
+    tables = _by_split(data) if isinstance(data, Mapping) else {"train": ("train", data)}
     if not fields:
         example = '{"topic": {"kind": "classes", "labels": ["sport", "other"]}, "names": {"kind": "spans"}}'
         raise UserError("data in memory need fields: what to predict.", remedy=f"Give fields={example}, for example.")
-    if not isinstance(fields, Mapping):
-        remedy = 'Give fields={"NAME": {"kind": "classes, flags or spans"}}.'
-        raise UserError(f"fields is of the type {type(fields).__name__}, not a mapping.", remedy=remedy)
     source = Source(Path("fields"), {})
     source.check_mapping((), fields)
     columns = [_column(name, declaration) for name, declaration in fields.items()]
@@ -206,7 +206,6 @@ def _task(
         column for column, declaration in zip(columns, fields.values(), strict=True)
         if isinstance(declaration, Mapping) and declaration.get("kind") == "spans"
     ]  # fmt: skip
-    tables = _by_split(data) if isinstance(data, Mapping) else {"train": ("train", data)}
     if "train" not in tables:
         remedy = f"Splits in data: {', '.join(name for name, _ in tables.values()) or 'none'}."
         raise UserError('data has no split "train".', remedy=remedy)
@@ -271,6 +270,7 @@ def _by_split(data: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     for name, table in data.items():
         split = SPLIT_NAMES.get(name)
         if split is None:
+            _refuse_columns(data)
             remedy = f"{nearest(name, SPLIT_NAMES)} For one split, give the list of its records."
             raise UserError(f'data has the key "{name}", which is not the name of a split.', remedy=remedy)
         if split in splits:
@@ -280,6 +280,16 @@ def _by_split(data: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
             )
         splits[split] = name, table
     return splits
+
+
+def _refuse_columns(data: Mapping[str, Any]) -> None:
+    """Raise UserError for a mapping of columns in place of one of splits."""
+    texts = data.get(DEFAULTS["text"], data.get(TOKENS))
+    if texts is None or isinstance(texts, str | bytes) or not hasattr(texts, "__len__"):
+        return
+    shown = ", ".join(f'"{key}"' for key in data)
+    remedy = 'Give datasets.Dataset.from_dict(data), pandas.DataFrame(data) or a list of records: [{"text": "..."}].'
+    raise UserError(f"data has the keys {shown}, which look like columns, and must be names of splits.", remedy=remedy)
 
 
 def _option_keys(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -325,12 +335,10 @@ def _read(
         features, rows = table.features, table.with_format(None)
     elif bare_texts and is_a(table, "pandas", "Series"):
         rows = table.tolist()
-    elif isinstance(table, Sequence) and not isinstance(table, str | bytes):
+    elif _are_records(table):
         rows = table
     else:
-        expected = "a list of records, a pandas.DataFrame or a datasets.Dataset"
-        remedy = f"Give {expected}." if name != "train" else f"Give {EXPECTED}."
-        raise UserError(f"{name}: the data are of the type {type_name(table)}.", remedy=remedy)
+        raise _type_error(table, name)
     records = []
     for number, row in enumerate(rows, start=1):
         source = SourceRecord(name, number)
@@ -339,6 +347,18 @@ def _read(
         except UserError as error:
             errors.add(error)
     return _Split(with_texts(records, text_key, TOKENS, tags, "auto", errors.add), features)
+
+
+def _are_records(table: Any) -> bool:
+    """Return whether objects may be the records of a split: a list or a table."""
+    is_table = is_a(table, "pandas", "DataFrame") or is_a(table, "datasets", "Dataset")
+    return is_table or (isinstance(table, Sequence) and not isinstance(table, str | bytes))
+
+
+def _type_error(table: Any, name: str) -> UserError:
+    """Return the error of objects that are no records. name: that of the split."""
+    expected = EXPECTED if name == "train" else "a list of records, a pandas.DataFrame or a datasets.Dataset"
+    return UserError(f"{name}: the data are of the type {type_name(table)}.", remedy=f"Give {expected}.")
 
 
 def _check_columns(columns: Sequence[str], name: str, text_key: str, table: str) -> None:
@@ -358,6 +378,9 @@ def _record(
     """Return a record as JSON values. Raises UserError if it is not a mapping, or has no text."""
     if isinstance(row, str) and bare_texts:
         return {text_key: row}
+    if not isinstance(row, Mapping) and bare_texts:
+        message = f"this is of the type {type_name(row)}, neither a string nor a mapping."
+        raise source.error(message, 'Give "..." or {"text": "..."}.')
     if not isinstance(row, Mapping):
         raise source.error(f"this is of the type {type_name(row)}, not a mapping.", 'Give {"text": "...", ...}.')
     record = record_of_row(row, used, features, source)

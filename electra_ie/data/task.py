@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import ErrorCollector, OnError, UserError, nearest
 from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.logs import warn
@@ -65,6 +66,7 @@ class Task:
     record: RecordPlan | None = None
 
     @classmethod
+    @check_types
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
         """Load a task from a task.yaml, a folder that contains one, or the name of a shipped task.
 

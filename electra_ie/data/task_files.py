@@ -9,6 +9,8 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 
 TASK_FILE = "task.yaml"
+ENDINGS = (".yaml", ".yml")
+"""The endings of files that are read as YAML, whatever is in them."""
 
 
 def shipped(folder: str) -> Path:
@@ -24,6 +26,7 @@ def list_tasks() -> list[str]:
 def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the task file for its path, its folder or a shipped name. Raises UserError if there is none."""
     path = Path(name_or_path)
+    _refuse_data(path)
     for file in (path, path / TASK_FILE, shipped("tasks") / path / TASK_FILE):
         if file.is_file():
             return file
@@ -33,3 +36,13 @@ def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
     names = list_tasks()
     remedy = f"{nearest(str(path), names)} Or give the path of a {TASK_FILE}."
     raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)
+
+
+def _refuse_data(path: Path) -> None:
+    """Raise UserError for a file of annotated data, of which a task can be made."""
+    from electra_ie.formats.detection import candidates
+
+    if path.is_file() and path.suffix.lower() not in ENDINGS and (found := candidates(path)):
+        titles = " or ".join(format.title for format in found)
+        remedy = f"electra-ie init {os.fspath(path)} makes a task of it."
+        raise UserError(f"this is data ({titles}), and no task.", file=path, remedy=remedy)

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from electra_ie.calibration.stored import Calibration
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CALIBRATION, repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums
@@ -71,6 +72,7 @@ class Extractor(TextExtractor):
         self.edges = {field.name: (edges or {}).get(field.name, BoundaryRules()) for field in fields}
 
     @classmethod
+    @check_types
     def from_pretrained(
         cls,
         run: str | os.PathLike[str],
@@ -78,10 +80,10 @@ class Extractor(TextExtractor):
         revision: str | None = None,
         token: str | None = None,
         local_files_only: bool = False,
-        device: str | None = None,
+        device: str | torch.device | None = None,
         anchored: bool = True,
     ) -> Extractor:
-        """Load the extractor of a run, with the arguments of transformers' `from_pretrained`.
+        """Load the extractor of a run.
 
         Args:
             run: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
@@ -99,7 +101,7 @@ class Extractor(TextExtractor):
             remedy = "Load it with electra_ie.ExportedExtractor.from_pretrained, or give the run."
             raise UserError("this is an exported model, which torch cannot run.", file=os.fspath(run), remedy=remedy)
         discriminator, windower, fields, edges = load_run(folder)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         discriminator.to(device)  # type: ignore[arg-type]
         task = load_task(folder)
         files = model_files(folder, model_names(task))  # hashed now, not read from audit.json
@@ -110,6 +112,7 @@ class Extractor(TextExtractor):
         extractor.anchored_readers = anchored_readers(folder, task, device) if anchored else []
         return extractor
 
+    @check_types
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Save the extractor in a folder, as `from_pretrained` reads it.
 
@@ -149,6 +152,7 @@ class Extractor(TextExtractor):
         files, memory = {"train": (file,)}, {file: None}
         return Task("extractor", "", "jsonl", Path(), files, {}, tuple(self.fields), Path(TASK), memory)
 
+    @check_types
     def push_to_hub(
         self, repository: str, *, private: bool = False, revision: str | None = None, token: str | None = None
     ) -> str:

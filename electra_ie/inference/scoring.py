@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import UserError
+from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import Report, progress
@@ -81,6 +81,8 @@ class SplitScores:
         return cls(fields, mean_score(scores), scores.get(RECORDS))
 
     def __getitem__(self, field: str) -> FieldScores:
+        if field not in self.fields:
+            raise KeyError(_not_there("field", field, self.fields))
         return self.fields[field]
 
 
@@ -104,7 +106,14 @@ class RunScores:
         return cls({split: SplitScores.of(scores) for split, scores in content.items()}, training)
 
     def __getitem__(self, split: str) -> SplitScores:
+        if split not in self.splits:
+            raise KeyError(_not_there("scored split", split, self.splits))
         return self.splits[split]
+
+
+def _not_there(what: str, name: str, names: Iterable[str]) -> str:
+    """Return the message of a KeyError that names what is there."""
+    return f'there is no {what} "{name}". {nearest(name, names)}'
 
 
 def predict(

@@ -227,7 +227,7 @@ def _warn_of_test(overlap: Mapping[str, Any]) -> None:
 # Verification
 
 
-def verify(run: Path, data: str | None = None) -> Verification:
+def verify(run: Path, data: str | os.PathLike[str] | None = None) -> Verification:
     """Recompute the audit of a run, as far as its files and data are available, and compare.
 
     data: the folder of the task's files, in place of the one named in task.yaml.
@@ -261,7 +261,9 @@ def verify(run: Path, data: str | None = None) -> Verification:
     return Verification(differences, unchecked)
 
 
-def _reasons_not_to_read(run: Path, task: Task, settings: TrainSettings, data: str | None) -> list[str]:
+def _reasons_not_to_read(
+    run: Path, task: Task, settings: TrainSettings, data: str | os.PathLike[str] | None
+) -> list[str]:
     """Return why data and splits cannot be read, or an empty list.
 
     A downloaded run may not choose local files to read (see `announce_data_folder`).

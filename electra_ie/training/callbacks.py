@@ -13,12 +13,13 @@ callbacks, called in the order of the list, and a user's own callbacks come afte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.errors import UserError
 from electra_ie.common.progress import Report, progress
 from electra_ie.config.base import BaseSettings
 from electra_ie.runs.layout import LAST, write_log
@@ -89,6 +90,26 @@ class Callback:
 
     def on_end(self, state: LoopState) -> None:
         """Called after the last step, also when a step or a callback raised."""
+
+
+METHODS = ("on_begin", "on_step", "on_evaluate", "on_save", "on_end")
+
+
+def check_callbacks(callbacks: Callback | Iterable[Callback]) -> tuple[Callback, ...]:
+    """Return a user's callbacks as a tuple; a single one is a tuple of one.
+
+    Raises:
+        UserError: One is a class, or an object without a method that is called.
+    """
+    several = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    for callback in several:
+        if isinstance(callback, type):
+            remedy = f"Give an object of it: {callback.__name__}()."
+            raise UserError(f"callbacks has the class {callback.__name__}, and must have objects.", remedy=remedy)
+        if missing := [name for name in METHODS if not callable(getattr(callback, name, None))]:
+            message = f"callbacks has an object of the type {type(callback).__name__} without {', '.join(missing)}."
+            raise UserError(message, remedy="Derive its class from electra_ie.Callback, whose methods do nothing.")
+    return several
 
 
 class FiniteWeights(Callback):

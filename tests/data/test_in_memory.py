@@ -484,7 +484,7 @@ def test_offsets_in_another_unit_are_refused_by_record():
 
 @pytest.mark.parametrize(("data", "fields", "words"), [
     ([GOOD], None, "data in memory need fields: what to predict. Give fields="),
-    ([GOOD], ["topic"], "fields is of the type list, not a mapping. Give fields="),
+    ([GOOD], ["topic"], r"train: fields is \['topic'\] \(list\), and must be a mapping"),
     ([GOOD], {"topic": {"labels": ["a", "b"]}}, "fields: the field topic has no kind"),
     ([GOOD], {"topic": {"kind": "class"}}, 'fields: there is no kind "class". Did you mean "classes"'),
     ([GOOD], {"topic": {"kind": "classes", "labels": [0, 1]}}, "fields: the label 0 of the field topic is not text"),
@@ -492,6 +492,11 @@ def test_offsets_in_another_unit_are_refused_by_record():
     ([GOOD], {"risks": {"kind": "flags"}}, 'the field risks has no labels, and no record of train has a label .* under "risks". Give them'),
     (iter([GOOD]), FIELDS, "train: the data are of the type list_iterator. Give a task name"),
     (datasets.Dataset.from_list([GOOD]).to_iterable_dataset(), FIELDS, "of the type datasets.IterableDataset"),
+    (3, None, "train: the data are of the type int. Give a task name, a path"),
+    (None, None, "train: the data are of the type NoneType. Give a task name, a path"),
+    ({"text": ["a", "b"], "topic": ["sport", "other"]}, FIELDS, r'data has the keys "text", "topic", which look like columns, and must be names of splits. Give datasets.Dataset.from_dict\(data\)'),
+    ({"topic": np.array(["sport"]), "text": np.array(["a"])}, None, "look like columns"),
+    ({"topic": np.array(["sport"]), "text": np.array(["a"])}, FIELDS, "look like columns"),
     (3, FIELDS, "train: the data are of the type int. Give a task name, a path, a Task, a list of records, a pandas"),
     ({"train": "records"}, FIELDS, "train: the data are of the type str"),
     ({"text": "a"}, FIELDS, 'data has the key "text", which is not the name of a split.*give the list of its records'),
@@ -506,6 +511,25 @@ def test_wrong_data_and_fields_are_refused_before_anything_is_written(data, fiel
     with pytest.raises(UserError, match=words):
         train(data, tmp_path / "run", fields=fields)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "train.csv", "labels.json"])
+def test_a_file_of_data_in_place_of_a_task_is_named_as_such(name, tmp_path):
+    file = tmp_path / name
+    content = {
+        "train.jsonl": '{"text": "a", "topic": "sport"}\n{"text": "b", "topic": "other"}\n',
+        "train.csv": "text,topic\na,sport\nb,other\n",
+        "labels.json": '[{"id": 1, "data": {"text": "a"}, "annotations": []}]',
+    }
+    file.write_text(content[name], "utf-8")
+    with pytest.raises(UserError, match=r"this is data \(.+\), and no task. electra-ie init .+ makes a task of it"):
+        train(file, tmp_path / "run")
+    assert [file] == list(tmp_path.iterdir())
+
+
+def test_an_item_of_unlabeled_data_is_a_string_or_a_mapping(records, tmp_path):
+    with pytest.raises(UserError, match="unlabeled, record 2: this is of the type NoneType, neither a string nor a ma"):
+        train(records, tmp_path / "run", fields=FIELDS, unlabeled=["abc", None])
 
 
 def test_the_folder_of_a_task_is_no_setting_of_objects(records, tmp_path):

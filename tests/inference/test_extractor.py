@@ -6,6 +6,9 @@ import random
 import unicodedata
 from types import SimpleNamespace
 
+import datasets
+import numpy as np
+import pandas as pd
 import pytest
 import tiny
 import torch
@@ -256,6 +259,32 @@ def test_an_extractor_is_not_saved_over_a_run_or_a_file(run, tmp_path):
         loaded.save_pretrained(tmp_path / "file")
 
 
+@pytest.mark.parametrize(
+    "several",
+    [
+        tuple,
+        np.array,
+        pd.Series,
+        iter,
+        lambda texts: pd.Series(texts, index=[7, 7]),
+        lambda texts: datasets.Dataset.from_dict({"text": texts})["text"],
+    ],
+)
+def test_an_extractor_takes_columns_of_tables_and_other_iterables_of_strings(encoder, several):
+    folder, texts = encoder("bert"), ["Arden paid 5.975,74", "Corvo paid late"]
+    extractor = Extractor(tiny.discriminator_of(folder), tiny.windower_of(folder), tiny.FIELDS)
+    assert extractor(several(texts)) == extractor(texts)
+
+
+def test_an_extractor_is_shown_with_its_fields_and_its_model(run, encoder):
+    loaded = Extractor.from_pretrained(run)
+    fields = "topic: classes, risks: flags, names: spans"
+    assert repr(loaded) == f"Extractor(fields=({fields}), model='{loaded.model}')"
+    folder = encoder("bert")
+    made = Extractor(tiny.discriminator_of(folder), tiny.windower_of(folder), tiny.FIELDS)
+    assert repr(made) == f"Extractor(fields=({fields}), model=None)"
+
+
 def test_an_extractor_takes_strings_only(encoder, tmp_path):
     windower = tiny.windower_of(encoder("bert"))
     extractor = Extractor(tiny.discriminator_of(encoder("bert")), windower, tiny.FIELDS)
@@ -263,6 +292,11 @@ def test_an_extractor_takes_strings_only(encoder, tmp_path):
         (None, "text is of the type NoneType"),
         ({"text": "abc"}, "text is of the type dict"),
         (b"abc", "text is of the type bytes"),
+        (
+            pd.DataFrame({"text": ["abc"]}),
+            r'text is of the type DataFrame. Give .* the column of the texts: data\["text"\]',
+        ),
+        (pd.Series(["a", 1]), "item 1 is of the type int, not a string"),
         (["a", None], "item 1 is of the type NoneType, not a string"),
         ("a\ud800b", "text has a lone surrogate at character 1"),
     ):

@@ -402,7 +402,7 @@ def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
     for name in ("scores.json", "names/config.json", "README.md"):
         before = (copied / name).read_bytes()
         with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
-            extract(copied, ["a.txt"], copied / name)
+            extract(copied, ["a.txt"], copied / name, format="jsonl")
         with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
             evaluate(copied, file=copied / name)
         assert (copied / name).read_bytes() == before

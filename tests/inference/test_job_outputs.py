@@ -78,6 +78,19 @@ def test_ending_or_option_chooses_the_format(untrained, memos):
         extract(untrained, [memos], io.StringIO(), format="parquet")
 
 
+@pytest.mark.parametrize("name", ["out.xlsx", "out.TSV", "out.json", "out.jsonl.gz"])
+def test_an_ending_of_another_format_is_refused_without_a_format(untrained, memos, name):
+    ending = Path(name).suffix.lower()
+    message = (
+        f"{name}: findings are not written as {ending}. Give an output with the ending .jsonl, .csv or .parquet, or"
+    )
+    with pytest.raises(UserError, match=f"^{message}"):
+        extract(untrained, [memos], name)
+    assert not Path(name).exists()
+    extract(untrained, [memos], name, format="jsonl")
+    assert len(read(name)) == 3
+
+
 def test_filters_keep_findings_with_a_label_and_a_score(untrained, memos):
     everything = extract(untrained, [memos], "all.jsonl")
     found = [each for record in read("all.jsonl") for each in record["findings"]]

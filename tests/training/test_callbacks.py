@@ -11,7 +11,8 @@ from processes import run_two
 from safetensors.torch import load_file
 from training_facts import check_facts
 
-from electra_ie import Callback, pretrain, train
+from electra_ie import Callback, UserError, distill, pretrain, train
+from electra_ie.training.callbacks import METHODS, check_callbacks
 
 
 class Recorder(Callback):
@@ -139,3 +140,35 @@ def test_a_pretraining_calls_them_too(tmp_path, encoder):
     assert [step for name, step in recorder.events if name == "step"] == [1, 2, 3, 4]
     assert [step for name, step in recorder.events if name == "evaluate"] == [2, 4]
     assert ("save", 4) in recorder.events
+
+
+class Partial:
+    def on_step(self, state, step):
+        """Have one of the methods."""
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ([Partial()], "an object of the type Partial without on_begin, on_evaluate, on_save, on_end. Derive its class from"),
+        ([Recorder(), print], "an object of the type builtin_function_or_method without on_begin"),
+        ([Recorder], r"callbacks has the class Recorder, and must have objects. Give an object of it: Recorder\(\)"),
+        (None, "an object of the type NoneType without on_begin"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("function", [train, distill, pretrain])
+def test_callbacks_that_cannot_be_called_are_refused_before_anything_is_written(function, callbacks, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        function("transaction_risk", tmp_path / "run", callbacks=callbacks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_callback_needs_no_list():
+    recorder = Recorder()
+    assert check_callbacks(recorder) == (recorder,)
+    assert sorted(METHODS) == sorted(name for name in vars(Callback) if name.startswith("on_"))
+
+
+def test_the_preset_auto_refuses_callbacks(tmp_path):
+    with pytest.raises(UserError, match="callbacks follow one run; the preset auto trains several"):
+        train("transaction_risk", tmp_path / "run", preset="auto", callbacks=[Recorder()])

@@ -30,6 +30,11 @@ class TextExtractor(ABC):
     anchored_readers: Sequence[AnchoredReader[Any]] = ()
     calibration: Calibration | None = None
 
+    def __repr__(self) -> str:
+        """Return the class with the kinds of its fields and the hash of its model."""
+        fields = ", ".join(f"{field.name}: {field.kind}" for field in self.all_fields)
+        return f"{type(self).__name__}(fields=({fields}), model={self.model!r})"
+
     @property
     def all_fields(self) -> list[AnyField]:
         """The fields, and those that are anchored to spans."""
@@ -53,13 +58,17 @@ class TextExtractor(ABC):
         """Copy weights that are mapped from their files, so that a file that is overwritten does not change them."""
 
     @overload
-    def __call__(self, text: str) -> Findings: ...
+    def __call__(self, text: str) -> Findings: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, text: list[str] | tuple[str, ...]) -> list[Findings]: ...
+    def __call__(self, text: Iterable[str]) -> list[Findings]: ...
 
-    def __call__(self, text: str | list[str] | tuple[str, ...]) -> Findings | list[Findings]:
-        """Return the findings of one text, in the order of their offsets, or of each text of a list."""
+    def __call__(self, text: str | Iterable[str]) -> Findings | list[Findings]:
+        """Return the findings of one text, in the order of their offsets, or of each text of several.
+
+        Args:
+            text: A string; or a list of strings, the column of a table or any other iterable of strings.
+        """
         found = [Findings(result) for result in self.read(documents_of(text))]
         return found[0] if isinstance(text, str) else found
 

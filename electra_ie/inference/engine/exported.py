@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from electra_ie.calibration.stored import Calibration
+from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.export_files import (
     ANCHORED,
@@ -124,6 +125,7 @@ class ExportedExtractor(TextExtractor):
         self.session, self.windower, self.fields, self.edges, self.model = session, windower, fields, edges, model
 
     @classmethod
+    @check_types
     def from_pretrained(
         cls,
         model: str | os.PathLike[str],

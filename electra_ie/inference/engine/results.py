@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +101,17 @@ def _relation_record(relation: RelationFinding) -> dict[str, Any]:
 
 
 def documents_of(text: Any) -> list[Document]:
-    """Return documents for a text, or for a list or tuple of texts.
+    """Return documents for a text, or for several: a list, a column of a table, or any other iterable of strings.
 
     Raises:
         UserError: It is of another type, or a text has surrogates, which no tokenizer accepts.
     """
     if isinstance(text, str):
         return [Document("", _checked_text(text))]
-    if not isinstance(text, list | tuple):
-        raise UserError(f"text is of the type {type(text).__name__}.", remedy="Give a string or a list of strings.")
+    is_table = isinstance(text, Mapping) or hasattr(text, "columns")  # iterating it yields the names of its columns
+    if not isinstance(text, Iterable) or isinstance(text, bytes) or is_table:
+        remedy = 'Give a string, a list of strings, or the column of the texts: data["text"].'
+        raise UserError(f"text is of the type {type(text).__name__}.", remedy=remedy)
     return [Document("", _checked_text(item, f"item {index} ")) for index, item in enumerate(text)]
 
 

@@ -18,6 +18,11 @@ from electra_ie.data.fields import ATTRIBUTES, AnyField, Field
 from electra_ie.inference.jobs.own_files import ROW
 
 FORMATS = ("jsonl", "csv", "parquet")
+OTHER_ENDINGS = (
+    ".arrow", ".docx", ".feather", ".gz", ".htm", ".html", ".json", ".ods", ".pdf", ".tsv", ".xls", ".xlsx", ".xml",
+    ".zip",
+)  # fmt: skip
+"""Endings of formats in which no findings are written; a file of JSON lines with one would mislead its reader."""
 ROWS = 10_000
 """The documents of a row group of Parquet."""
 FRAGMENTS = "fragments"
@@ -30,12 +35,16 @@ def format_of(output: Path | None, name: str | None) -> str:
     """Return the format of an output: the one that is named, or that of the file's ending, or JSON lines.
 
     Raises:
-        UserError: There is no such format.
+        UserError: There is no such format, or the ending is that of another format and none is named.
     """
     if name is not None and name not in FORMATS:
         raise UserError(f'there is no format "{name}" of findings.', remedy=nearest(name, FORMATS))
-    ending = output.suffix.lower().removeprefix(".") if output else ""
-    return name or (ending if ending in FORMATS else "jsonl")
+    ending = output.suffix.lower() if output else ""
+    if name is None and ending in OTHER_ENDINGS:
+        remedy = "Give an output with the ending .jsonl, .csv or .parquet, or choose one of these with --format."
+        raise UserError(f"findings are not written as {ending}.", file=output, remedy=remedy)
+    format = ending.removeprefix(".")
+    return name or (format if format in FORMATS else "jsonl")
 
 
 def json_line(record: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ class Workers:
             raise UserError(f'there is no engine "{self.engine}".', remedy=nearest(self.engine, ENGINES))
         if self.engine == "local" and self.number is not None:
             raise UserError("--workers needs --engine ray.", remedy="For several processes here, give --processes.")
+        if self.processes < 1:
+            raise UserError(f"--processes is {self.processes}, but at least 1 process extracts.")
         if self.engine == "local":
             return
         if self.processes != 1:
