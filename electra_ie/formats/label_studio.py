@@ -61,6 +61,7 @@ UNNAMED = "relation"
 HOLDS = frozenset(Feature) - {
     Feature.FRAGMENTS, Feature.MANY_ARGUMENTS, Feature.EVENT_ARGUMENTS, Feature.EVENTS, Feature.OTHER_ATTRIBUTES,
     Feature.SPAN_REFERENCES, Feature.OTHER_REFERENCES, Feature.OTHER_NOTES, Feature.DOCUMENT_NOTES,
+    Feature.RELATION_LAYERS,
 }  # fmt: skip
 
 
