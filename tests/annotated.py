@@ -68,18 +68,24 @@ def documents(draw: st.DrawFn, pieces: tuple[str, ...] = PIECES) -> AnnotatedDoc
             f"T{number + 1}", draw(WORDS), fragments, layer=draw(st.sampled_from(layers)), score=draw(_scores()), **draw(_details()),
         ))  # fmt: skip
     events, relations = [], []
+    relation_layers = draw(st.sampled_from((("",), ("",), ("ties",), ("", "ties"), ()))) if layers else ("",)
     if spans:
         targets = [span.id for span in spans]
         for number in range(draw(st.integers(0, 2))):
             arguments = draw(st.lists(st.tuples(WORDS, st.sampled_from(targets)), max_size=2, unique=True))
             events.append(Event(f"E{number + 1}", draw(WORDS), spans[0].id, tuple(arguments), **draw(_details())))
             targets.append(f"E{number + 1}")
-        for number in range(draw(st.integers(0, 2))):
+        for number in range(draw(st.integers(0, 2)) if relation_layers else 0):
             size = draw(st.sampled_from((2, 2, 2, 3)))
             arguments = [(f"Arg{index + 1}", draw(st.sampled_from(targets))) for index in range(size)]
             relations.append(
                 Relation(
-                    f"R{number + 1}", draw(WORDS), tuple(arguments), symmetric=draw(st.booleans()), **draw(_details())
+                    f"R{number + 1}",
+                    draw(WORDS),
+                    tuple(arguments),
+                    symmetric=draw(st.booleans()),
+                    layer=draw(st.sampled_from(relation_layers)),
+                    **draw(_details()),
                 )
             )
     labels = draw(st.dictionaries(
@@ -97,6 +103,7 @@ def documents(draw: st.DrawFn, pieces: tuple[str, ...] = PIECES) -> AnnotatedDoc
         draw(st.sampled_from(("", "1", "memo 2", "a/b"))), text, tuple(spans), tuple(relations), tuple(events), labels,
         scores, layers, draw(NOTES), metadata, draw(st.booleans()),
         label_origins={name: draw(st.sampled_from(ORIGINS[1:])) for name in labels if draw(st.booleans())},
+        relation_layers=relation_layers,
     )  # fmt: skip
 
 

@@ -106,10 +106,15 @@ class AnnotatedSpan(Annotation):
 
 @dataclass(frozen=True, slots=True)
 class Relation(Annotation):
-    """A labeled relation of spans or events, mostly two. symmetric: the order of the arguments means nothing."""
+    """A labeled relation of spans or events, mostly two.
+
+    symmetric: the order of the arguments means nothing. layer: the name of the set of labels that it belongs to, "" in
+    formats with one set.
+    """
 
     arguments: Arguments
     symmetric: bool = field(default=False, kw_only=True)
+    layer: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ class AnnotatedDocument:
         submitted: Whether a person has submitted it in an annotation tool, which may leave out a question without a
             choice, and a layer without a span.
         label_origins: Who made the labels of a question, one of `ORIGINS`, for the questions where the format says it.
+        relation_layers: The names of the sets of relation labels that were annotated, also if they have no relation.
         file: The file, for messages.
         line: The first line of the record (from 1), or 0.
     """
@@ -160,6 +166,7 @@ class AnnotatedDocument:
     line: int = field(default=0, compare=False)
     label_origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     submitted: bool = field(default=False, compare=False, kw_only=True)
+    relation_layers: tuple[str, ...] = field(default=("",), kw_only=True)
 
     def with_layers(self, layers: Iterable[str]) -> Self:
         """Return the document as one that is annotated with these layers, too, with or without spans in them."""
@@ -188,6 +195,8 @@ class AnnotatedDocument:
             raise ValueError(f"label_origins needs one of {', '.join(ORIGINS[1:])} for questions that have labels")
         if {span.layer for span in self.spans} - set(self.layers or ()):
             raise ValueError("the layer of a span is not among the layers of the document")
+        if {relation.layer for relation in self.relations} - set(self.relation_layers):
+            raise ValueError("the layer of a relation is not among the layers of relations of the document")
 
     @property
     def annotations(self) -> Iterator[Annotation]:
@@ -248,7 +257,7 @@ def canonical(document: AnnotatedDocument) -> AnnotatedDocument:
     names |= {event.id: f"E{number}" for number, event in enumerate(events, start=1)}
     relations = sorted(
         (replace(item, arguments=_arguments(item.arguments, names, item.symmetric)) for item in document.relations),
-        key=lambda item: (item.label, item.arguments, item.symmetric, _details(item)),
+        key=lambda item: (item.layer, item.label, item.arguments, item.symmetric, _details(item)),
     )
     labels, scores = {}, {}
     for name in sorted(document.labels):
@@ -274,6 +283,7 @@ def canonical(document: AnnotatedDocument) -> AnnotatedDocument:
         labels=labels,
         label_scores=scores,
         layers=None if document.layers is None else tuple(sorted(document.layers)),
+        relation_layers=tuple(sorted(document.relation_layers)),
         notes=tuple(sorted(document.notes)),
     )
 

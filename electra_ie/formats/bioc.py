@@ -47,7 +47,7 @@ OPTIONS = {"label": Option("type"), "references": Option(RESOURCES)}
 IDENTIFIER, TRIGGER = "identifier", "trigger_id"
 DETAILS = ("_attributes", "_references", "_notes", "_score", "_origin", "_layer", "_symmetric")
 """The infons of annotations and relations that this module writes."""
-OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted", "_origins")
+OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted", "_origins", "_relation_layers")
 """The infons of documents that this module writes."""
 PASSAGES = "passages"
 """The value of the metadata with the infons of passages."""
@@ -179,7 +179,7 @@ def _document(record: _Record, file: _File) -> AnnotatedDocument:
         _distinguish(document)
         infons = dict(document.infons)
         own = (_of_json(infons, key, source) for key in OF_DOCUMENT)
-        labels, scores, layers, notes, metadata, predicted, origins = own
+        labels, scores, layers, notes, metadata, predicted, origins, relation_layers = own
         segments = [segment for passage in document.passages for segment in _segments(passage)]
         text = _joined(segments, source)
         infons |= _passages(segments)
@@ -195,6 +195,7 @@ def _document(record: _Record, file: _File) -> AnnotatedDocument:
             (None if layers is None else tuple(layers)) if "_layers" in document.infons else tuple(sorted(named)),
             tuple(notes or ()), {**infons, **(metadata or {})}, bool(predicted), *source.position,
             label_origins=origins or {},
+            relation_layers=("",) if relation_layers is None else tuple(relation_layers),
         )  # fmt: skip
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         if isinstance(error, UserError):
@@ -392,7 +393,8 @@ def _relations(
         while not details["id"] or details["id"] in used:
             details["id"] = f"relation {number} {details['id']}"
         used.add(details["id"])
-        relations.append(Relation(**details, arguments=tuple(arguments), symmetric=bool(infons["_symmetric"])))
+        symmetric, layer = bool(infons["_symmetric"]), infons["_layer"] or ""
+        relations.append(Relation(**details, arguments=tuple(arguments), symmetric=symmetric, layer=layer))
     return relations, events
 
 
@@ -471,6 +473,8 @@ def _written(document: AnnotatedDocument, options: Mapping[str, Any]) -> Any:
         "_origins": document.label_origins,
     }
     layers = {} if document.layers == ("",) else {"_layers": json.dumps(document.layers)}
+    if document.relation_layers != ("",):
+        layers["_relation_layers"] = json.dumps(document.relation_layers)
     written.infons = plain | _as_json(own) | layers
     passage.offset, passage.text = 0, document.text
     for span in document.spans:
@@ -482,7 +486,8 @@ def _written(document: AnnotatedDocument, options: Mapping[str, Any]) -> Any:
         passage.add_annotation(annotation)
     written.add_passage(passage)
     for relation in document.relations:
-        written.add_relation(_node_list(relation, relation.arguments, options, {"_symmetric": relation.symmetric}))
+        own = {"_symmetric": relation.symmetric, "_layer": relation.layer}
+        written.add_relation(_node_list(relation, relation.arguments, options, own))
     for event in document.events:
         arguments = ((event.label, event.trigger), *event.arguments)
         written.add_relation(_node_list(event, arguments, options, {}))

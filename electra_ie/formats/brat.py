@@ -43,7 +43,7 @@ from electra_ie.formats.parts.writable import BLANK, name, one_line, refuse_othe
 
 HOLDS = frozenset(Feature) - {
     Feature.LAYERS, Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.ORIGINS,
-    Feature.PREDICTED, Feature.METADATA,
+    Feature.PREDICTED, Feature.METADATA, Feature.RELATION_LAYERS,
 }  # fmt: skip
 SPAN = re.compile(r"T\S*\t([^\t]+?) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)\t(.*)", re.DOTALL)
 LINE = re.compile(r"([RAEMN]\d\S*|#\S*|\*)[\t ](.*)", re.DOTALL)

@@ -137,10 +137,25 @@ def cas_of(source: Source, types: dict[bytes, Any]) -> tuple[Any, Lines]:
             remedy = f"Does the {TYPE_SYSTEM} belong to it, and is the file whole?"
             raise UserError(message, file=source.name, remedy=remedy) from None
     if outside := [str(item.message) for item in caught if "Not mapping" in str(item.message)]:
-        remedy = "Offsets of a CAS count UTF-16 code units of its text."
-        message = f"an annotation is outside the text: {first_line(outside[0])}."
-        raise UserError(message, file=source.name, remedy=remedy)
+        raise _outside(cas, lines, outside[0])
     return cas, lines
+
+
+def _outside(cas: Any, lines: Lines, warning: str) -> UserError:
+    """Return the error of an annotation outside the text. warning: that of cassis, which names only its offset."""
+    remedy = "Offsets of a CAS count UTF-16 code units of its text."
+    for view in cas.views:
+        length = len(view.sofa.sofaString or "")
+        for fs in view.get_all_fs():
+            begin, end = (getattr(fs, name, None) for name in ("begin", "end"))
+            if isinstance(begin, int) and isinstance(end, int) and not 0 <= begin <= end <= length:
+                place = f"the annotation {fs.xmiID} ({fs.type.short_name}), {begin} to {end},"
+                line = lines.by_id.get(fs.xmiID)
+                message = f"{place} is outside the text of {length} characters."
+                return UserError(message, file=lines.file, line=line, remedy=remedy)
+    offset = re.search(r"\[(-?\d+)\]", warning)  # within a surrogate pair
+    where = f"begins or ends at {offset[1]}" if offset else "is"
+    return UserError(f"an annotation {where}, not at a character of the text.", file=lines.file, remedy=remedy)
 
 
 def _checked_xml(source: Source) -> tuple[bytes, Lines]:

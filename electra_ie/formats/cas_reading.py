@@ -135,6 +135,7 @@ def document_of(
             layers=None if fields["layers"] is None and not named else tuple(named),
             notes=tuple(fields.get("notes", ())), metadata=fields.get("metadata", {}),
             predicted=fields.get("predicted", False), file=lines.file, label_origins=fields.get("origins", {}),
+            relation_layers=tuple(fields.get("relation_layers", ("",))),
         )  # fmt: skip
         return document, bool(parts.own)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -224,7 +225,7 @@ def _relation(fs: Any, spans: Container[str], state: _State) -> Iterator[Relatio
     details, own = _details(fs, state)
     roles = own.get("roles", (GOVERNOR, DEPENDENT))
     arguments = tuple(zip(roles, _targets(ends, own), strict=True))
-    yield Relation(**details, arguments=arguments, symmetric=own.get("symmetric", False))
+    yield Relation(**details, arguments=arguments, symmetric=own.get("symmetric", False), layer=own.get("layer", ""))
 
 
 def _targets(ends: Sequence[Any], own: Mapping[str, Any]) -> list[str]:

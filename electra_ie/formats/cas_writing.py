@@ -200,7 +200,9 @@ class _Writer:
         own = {
             "id": document.id, "layers": document.layers, "labels": document.labels, "scores": document.label_scores,
             "notes": document.notes, "metadata": document.metadata, "predicted": document.predicted,
-            "origins": document.label_origins, "types": {name: layer for name, layer in types.items() if name != layer},
+            "origins": document.label_origins,
+            "relation_layers": document.relation_layers,
+            "types": {name: layer for name, layer in types.items() if name != layer},
         }  # fmt: skip
         cas.add(self.types.get_type(DOCUMENT)(**{CARRIED: json.dumps(own, ensure_ascii=False)}))
         links = _Links.of(document)
@@ -243,9 +245,13 @@ class _Writer:
     def _relation(self, relation: Relation, written: Mapping[str, Any], links: _Links) -> Any:
         governor, dependent = (written[links.places[target][0]] for _, target in relation.arguments)
         type_ = self.types.get_type(CUSTOM + RELATION)
-        symmetric = {"symmetric": True} if relation.symmetric else {}
+        kind = {"symmetric": relation.symmetric, "layer": relation.layer}
         roles = [role for role, _ in relation.arguments]
-        extra = {"roles": roles, **symmetric, **_event_targets(relation.arguments, links)}
+        extra = {
+            "roles": roles,
+            **{key: value for key, value in kind.items() if value},
+            **_event_targets(relation.arguments, links),
+        }
         values = {GOVERNOR: governor, DEPENDENT: dependent, **self._values(type_, relation, extra)}
         return type_(begin=dependent.begin, end=dependent.end, **values)
 

@@ -43,6 +43,7 @@ from electra_ie.formats.parts.tagged_words import (
     TAG,
     Tags,
     aligned,
+    begins,
     chunks,
     on_words,
     spans_of,
@@ -95,6 +96,7 @@ class _Reader:
             for layer, number in file.tags.items()
         }
         self.joined, self.glued, self.unfit = 0, 0, 0
+        self.last = found[-1] if found else None
 
     def surfaces(self, block: Block) -> list[str]:
         """Return the words of a sentence."""
@@ -104,13 +106,14 @@ class _Reader:
         """Return the document of a sentence, or None if there are only comments that name no text.
 
         Raises:
-            UserError: tags are invalid, or a comment names a text whose words are missing.
+            UserError: tags are invalid, or a comment names a text whose words are missing, or end where the file ends.
         """
-        first = (block.rows or block.comments)[0]
+        rows = block.rows or block.comments
+        first, last = rows[0], rows[-1] if block is self.last else None
         keys = {match[1]: match[2] for row in block.comments if (match := KEY.match(row.line.rstrip("\r\n")))}
         if not block.rows and "text" not in keys:
             return None
-        text, offsets = self._text(keys.get("text"), surfaces, how, first)
+        text, offsets = self._text(keys.get("text"), surfaces, how, first, last)
         spans: list[AnnotatedSpan] = []
         errors: list[UserError] = []
         layers = self._layers(block, keys)
@@ -150,14 +153,22 @@ class _Reader:
                 errors.append(error)
         return parsed
 
-    def _text(self, named: str | None, surfaces: Sequence[str], how: str, row: Row) -> tuple[str, Sequence[Offsets]]:
-        """Return the text that a comment names, if it fits, else the words joined; and the offsets of words."""
+    def _text(
+        self, named: str | None, surfaces: Sequence[str], how: str, row: Row, last: Row | None
+    ) -> tuple[str, Sequence[Offsets]]:
+        """Return the text that a comment names, if it fits, else the words joined; and the offsets of words.
+
+        last: the last row, in the last sentence of the file: a text that goes on after it shows that the file is cut.
+        """
         for text in () if named is None else dict.fromkeys((_value(named), named)):
             if (offsets := aligned(text, surfaces)) is not None:
                 return text, offsets
         if not surfaces:
             remedy = "Add the words, one a line, or remove the comment."
             raise row.source.error("there is a text in a comment, and no words of it.", remedy)
+        if last and named is not None and begins(_value(named), surfaces):
+            message = f"the file ends within the text of its last sentence, {_value(named)[:40]!r}."
+            raise last.source.error(message, "Is the file whole? Otherwise correct # text, or add the words.")
         self.unfit += named is not None
         self.joined += 1
         self.glued += how == "glue"

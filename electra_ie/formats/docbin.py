@@ -62,9 +62,9 @@ def _docs(path: Path) -> Iterator[Any]:
         raw = path.read_bytes()
     try:
         yield from DocBin().from_bytes(raw).get_docs(Vocab())
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, MemoryError) as error:
-        message = f"this is not a DocBin of spaCy: {first_line(error)}."
-        raise UserError(message, file=path, remedy="Is the file whole, and from DocBin.to_disk?") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, MemoryError):
+        message = "this is not a DocBin of spaCy, or it is damaged."
+        raise UserError(message, file=path, remedy="Write it again with DocBin.to_disk.") from None
 
 
 def _document(doc: Any, source: SourceLine, unread: Counter[str]) -> AnnotatedDocument:

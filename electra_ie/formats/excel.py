@@ -20,7 +20,7 @@ from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.parts.delimited import check_columns
+from electra_ie.formats.parts.delimited import check_columns, empty
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.tables import CELLS, COLUMNS, HOLDS, Records, cells_of, columns_of, reduce
 
@@ -40,7 +40,10 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     """Yield the documents of a sheet, whose first row that is not blank has the names of the columns."""
     sheet = _sheet(_workbook(path), options["sheet"], path)
     counts = Counter[str]()
-    (source, header), *rows = [*_rows(sheet, path, counts)] or [(SourceLine(str(path), 0), [])]
+    found = [*_rows(sheet, path, counts)]
+    if not found:
+        raise empty(SourceLine(str(path), 0))
+    (source, header), *rows = found
     if _is_index(header, [cells for _, cells in rows]):
         warn(f'{path}: the first column of the sheet "{sheet.title}" has no name and numbers the rows: it is left out.')
         header, rows = header[1:], [(place, cells[1:]) for place, cells in rows]

@@ -39,6 +39,7 @@ class Feature(Enum):
     MANY_ARGUMENTS = "relations of other than two arguments"
     SYMMETRIC = "relations without order"
     EVENT_ARGUMENTS = "relations with events"
+    RELATION_LAYERS = "layers of relations"
     EVENTS = "events"
     SPAN_ATTRIBUTES = "attributes of spans"
     OTHER_ATTRIBUTES = "attributes of relations and events"
@@ -55,6 +56,8 @@ class Feature(Enum):
     METADATA = "other values of records"
 
 
+NOT_RELATED = "documents whose relations were not annotated"
+"""What is lost of a document with spans, in a format without layers of relations: it has none there."""
 Losses = Counter[str]
 """Counts by what is lost: names of features, and further ones that a format names itself."""
 
@@ -173,6 +176,12 @@ def _relations(document: AnnotatedDocument, held: Collection[Feature], losses: L
     if Feature.EVENTS not in held:
         _count(losses, Feature.EVENTS, len(document.events))
         document = _dropping(document, document.events, losses)
+    if Feature.RELATION_LAYERS not in held:
+        if Feature.RELATIONS in held:
+            _count(losses, Feature.RELATION_LAYERS, sum(layer != "" for layer in document.relation_layers))
+            losses.update([NOT_RELATED] * (not document.relation_layers and document.layers is not None))
+        nameless = tuple(replace(item, layer="") for item in document.relations)
+        document = replace(document, relations=nameless, relation_layers=("",))
     return document
 
 

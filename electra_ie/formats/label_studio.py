@@ -61,6 +61,7 @@ UNNAMED = "relation"
 HOLDS = frozenset(Feature) - {
     Feature.FRAGMENTS, Feature.MANY_ARGUMENTS, Feature.EVENT_ARGUMENTS, Feature.EVENTS, Feature.OTHER_ATTRIBUTES,
     Feature.SPAN_REFERENCES, Feature.OTHER_REFERENCES, Feature.OTHER_NOTES, Feature.DOCUMENT_NOTES,
+    Feature.RELATION_LAYERS,
 }  # fmt: skip
 
 
@@ -88,18 +89,26 @@ class _Reader:
     """Reads the tasks of one file.
 
     Attributes:
+        number: The number of tasks so far.
         layers: The layers of all spans so far, in order.
         open_layers: For each document, whether it may be annotated with layers in which it has no span.
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.file, self.options = ToolFile(path), options
+        self.number = 0
         self.layers: dict[str, None] = {}
         self.open_layers: list[bool] = []
 
     def document(self, record: Mapping[str, Any], line: SourceLine) -> AnnotatedDocument:
         """Return a task."""
-        source = SourceTask(line.file, line.line, str(record.get("id", "without id")))
+        self.number += 1
+        data = record.get("data")
+        of_data = data.get(self.options["id"]) if isinstance(data, dict) else None
+        named = (
+            f'with the id "{of_data}" in its data' if isinstance(of_data, str | int) else f"{self.number} of the file"
+        )
+        source = SourceTask(line.file, line.line, str(record.get("id", named)))
         data = value_of(record, "data", dict, source)
         text = text_of(data, self.options["text"], source)
         id = id_of(data, self.options["id"], source) or id_of(record, "id", source)

@@ -72,7 +72,7 @@ def column_names(path: Path, options: Mapping[str, Any]) -> list[str]:
     """Return the names of the columns."""
     from pyarrow import parquet
 
-    with _translated(path), reading(path), path.open("rb") as file:
+    with reading(path), _translated(path), path.open("rb") as file:
         return list(parquet.read_schema(file).names)
 
 
@@ -83,7 +83,9 @@ def _translated(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of the library
+            raise
         message = f"this is not a Parquet file, or it is damaged ({type(error).__name__})."
         raise SourceLine(str(path), 0).error(message, "Write it again.") from None
 
@@ -93,7 +95,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     from pyarrow import parquet
 
     source = SourceLine(str(path), 0)
-    with _translated(path), reading(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
+    with reading(path), _translated(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
         schema = table.schema_arrow
         records = _Records(schema, options, source)
         number = 0

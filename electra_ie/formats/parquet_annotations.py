@@ -31,6 +31,7 @@ PLACE = {"start", "end", "label"}
 OWN = {
     "_relations": {"label", "arguments"},
     "_events": {"label", "trigger"},
+    "_relation_layers": set[str](),
     "_answers": {"question"},
     "_notes": set[str](),
     "_predicted": set[str](),
@@ -102,7 +103,7 @@ def is_own(field: Any) -> bool:
 
     if field.name == "_predicted":
         return bool(types.is_boolean(field.type))
-    if field.name == "_notes":
+    if field.name in ("_notes", "_relation_layers"):
         return bool(types.is_list(field.type) and types.is_string(field.type.value_type))
     return field.name in OWN and fields_of(field.type) >= OWN[field.name]
 
@@ -131,7 +132,7 @@ def annotated(
             "spans": tuple(found),
             "relations": tuple(
                 Relation(**_common(item, f"relation {number}"), arguments=_arguments(item),
-                         symmetric=bool(item.get("symmetric")))
+                         symmetric=bool(item.get("symmetric")), layer=item.get("layer") or "")
                 for number, item in enumerate(row.get("_relations") or (), start=1)
             ),
             "events": tuple(
@@ -141,6 +142,7 @@ def annotated(
             "label_scores": {name: tuple(item["scores"]) for name, item in answers.items() if item.get("scores")},
             "label_origins": {name: item["origin"] for name, item in answers.items() if item.get("origin")},
             "layers": tuple(held) or None,
+            "relation_layers": ("",) if row.get("_relation_layers") is None else tuple(row["_relation_layers"]),
             "notes": tuple(row.get("_notes") or ()),
             "predicted": bool(row.get("_predicted")),
         }  # fmt: skip
@@ -211,6 +213,9 @@ def columns(documents: Sequence[AnnotatedDocument]) -> Iterator[tuple[str, Any, 
         yield "_answers", _structs(answers, {"question": texts})[0], None
     if any(document.notes for document in documents):
         yield "_notes", pyarrow.array([document.notes for document in documents], pyarrow.list_(texts)), None
+    if any(document.relation_layers != ("",) for document in documents):
+        layers = [document.relation_layers for document in documents]
+        yield "_relation_layers", pyarrow.array(layers, pyarrow.list_(texts)), None
     if any(document.predicted for document in documents):
         yield "_predicted", pyarrow.array([document.predicted for document in documents], pyarrow.bool_()), None
 
@@ -225,7 +230,7 @@ def _structs(cells: Sequence[Sequence[Row] | None], base: Mapping[str, Any]) -> 
         "attributes": pyarrow.list_(pyarrow.struct({"name": texts, "value": texts})),
         "references": pyarrow.list_(pyarrow.struct({"resource": texts, "id": texts, "name": texts})),
         "notes": pyarrow.list_(texts), "score": pyarrow.float64(), "scores": pyarrow.list_(pyarrow.float64()),
-        "origin": texts, "symmetric": pyarrow.bool_(),
+        "origin": texts, "symmetric": pyarrow.bool_(), "layer": texts,
     }  # fmt: skip
     used = {key for cell in cells for item in cell or () for key in item}
     type_ = pyarrow.struct({**base, **{key: value for key, value in optional.items() if key in used}})
@@ -251,7 +256,7 @@ def _item(annotation: Annotation) -> dict[str, Any]:
     if isinstance(annotation, Relation | Event):
         rest["arguments"] = [{"role": role, "target": target} for role, target in annotation.arguments]
     if isinstance(annotation, Relation):
-        rest["symmetric"] = annotation.symmetric
+        rest |= {"symmetric": annotation.symmetric, "layer": annotation.layer}
     if isinstance(annotation, Event):
         rest["trigger"] = annotation.trigger
     kept = {key: value for key, value in rest.items() if value}

@@ -161,8 +161,8 @@ def test_options_name_the_feature_with_the_label_and_the_types(folder):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('begin="3" end="7"', 'begin="3" end="99"', r"memo.xmi: an annotation is outside the text: .*\[99\]"),
-        ('begin="3" end="7"', 'begin="1" end="7"', r"memo.xmi: an annotation is outside the text: .*\[1\]"),
+        ('begin="3" end="7"', 'begin="3" end="99"', r"memo.xmi:8: the annotation \d+ \(NamedEntity\), 2 to 99, is outside the text of"),
+        ('begin="3" end="7"', 'begin="1" end="7"', r"memo.xmi: an annotation begins or ends at 1, not at a character"),
         ('begin="3" end="7"', 'begin="7" end="3"', r"memo.xmi:8: the span 6 to 2 is empty"),
         ('begin="3" end="7"', 'begin="x" end="7"', r"memo.xmi: this is not a valid CAS: ValueError"),
         ('xmi:id="5"', 'xmi:id="4"', r'memo.xmi:9: the xmi:id "4" occurs twice'),
@@ -327,3 +327,17 @@ def test_a_feature_that_the_option_names_has_no_substitute(basic, capsys):
     assert {span.label for span in document.spans} == {"Span", "net", "Mark"}
     warned = capsys.readouterr().err
     assert 'the type Span has no feature "kind"' in warned and "It has label (option label)." in warned
+
+
+@pytest.mark.parametrize(("form", "ending", "line"), [("xmi", "xmi", ":2"), ("json", "json", "")])
+def test_an_annotation_outside_the_text_is_named_by_its_id_type_and_offsets(tmp_path, form, ending, line):
+    span = AnnotatedSpan("T1", "ORG", ((0, 4),))
+    CAS.save([AnnotatedDocument("1", "ACME paid", (span,))], tmp_path / "data", {"form": form})
+    [path] = (tmp_path / "data").glob(f"*.{ending}")
+    path.write_text(path.read_text("utf-8").replace('end="4"', 'end="400"').replace('"end": 4', '"end": 400'), "utf-8")
+    with pytest.raises(UserError) as caught:
+        list(CAS.documents(tmp_path / "data"))
+    assert str(caught.value) == (
+        f"{path}{line}: the annotation 4 (Span), 0 to 400, is outside the text of 9 characters. "
+        "Offsets of a CAS count UTF-16 code units of its text."
+    )

@@ -62,6 +62,16 @@ def test_text_that_does_not_fit_the_words_is_counted(tmp_path, caplog):
     assert "1 texts in comments do not fit the words" in caplog.text
 
 
+@pytest.mark.parametrize("cut", ["is O\n", "is O", "i O\n"])
+def test_a_last_sentence_whose_text_goes_on_is_an_error(tmp_path, cut):
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, f"# text = So\nSo O\n\n# text = Ann is in Rio\nAnn B-PER\n{cut}")
+    assert str(caught.value) == (
+        f"{tmp_path}/a.conll:6: the file ends within the text of its last sentence, 'Ann is in Rio'. "
+        "Is the file whole? Otherwise correct # text, or add the words."
+    )
+
+
 def test_file_of_one_column_is_not_annotated(tmp_path):
     assert [result.layers for result in read(tmp_path, "Ann\nis\n\nso\n")] == [None, None]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from electra_ie.cli.app import app
 from electra_ie.common.errors import UserError
+from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation, canonical
 
@@ -104,3 +106,90 @@ def test_text_in_a_file_with_the_ending_gz_is_compressed(tmp_path, format):
     assert "ACME" in gzip.decompress((tmp_path / "data.gz").read_bytes()).decode("utf-8")
     [again] = FORMATS[format].documents(tmp_path / "data.gz")
     assert canonical(again) == canonical(document)
+
+
+COMPOSED = "subject: Invoice 7\nbody: ACME paid"
+
+
+def two_columns(folder: Path, format: str) -> Path:
+    """Write a table with the columns subject, body and topic."""
+    rows = [("Invoice 7", "ACME paid", "bills")]
+    rows += [(f"Note {number}", f"Text {number}", ["bills", "rent"][number % 2]) for number in range(11)]
+    columns = ("subject", "body", "topic")
+    path = folder / f"mails.{format}"
+    if format == "csv":
+        path.write_text("\n".join(",".join(row) for row in [columns, *rows]) + "\n", "utf-8")
+    elif format == "xlsx":
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in [columns, *rows]:
+            book.active.append(row)
+        book.save(path)
+    else:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table(dict(zip(columns, zip(*rows, strict=True), strict=True))), path)
+    return path
+
+
+SEVERAL = [["text=[subject, body]"], ["text=subject", "text=body"], ["text=[subject]", "text=body"]]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize("given", SEVERAL)
+def test_a_text_of_several_columns_is_converted(tmp_path, format, given):
+    source = two_columns(tmp_path, format)
+    options = [argument for text in given for argument in ("--read", text)]
+    result = convert(source, tmp_path / "out.jsonl", *options, "--read", "labels=topic")
+    assert result.exit_code == 0, result.output
+    first, *others = FORMATS["jsonl"].documents(tmp_path / "out.jsonl")
+    assert (first.text, first.labels, len(others)) == (COMPOSED, {"topic": ("bills",)}, 11)
+
+
+@pytest.mark.parametrize(("format", "given"), [*zip(["csv", "xlsx", "parquet"], SEVERAL, strict=True)])
+def test_a_task_of_a_text_of_several_columns_is_made(tmp_path, format, given):
+    source = two_columns(tmp_path, format)
+    options = [argument for text in given for argument in ("--read", text)]
+    arguments = ["init", source, "--output", tmp_path / "task", *options, "--read", "labels=topic", "--test", "0"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    texts = [document.text for split in ("train", "dev") for document in Task.load(tmp_path / "task").read(split)]
+    assert COMPOSED in texts and len(texts) == 12
+
+
+def test_a_column_with_the_look_of_another_type_is_a_text(tmp_path):
+    (tmp_path / "in.csv").write_text("007,yes\nACME paid,rent\n", "utf-8")
+    result = convert(tmp_path / "in.csv", tmp_path / "out.jsonl", "--read", "text=007", "--read", "labels=[yes]")
+    assert "the option labels is [True]. It must be a list of texts." in str(result.exception)
+    labels = ["--read", "labels='yes'"]
+    result = convert(tmp_path / "in.csv", tmp_path / "out.jsonl", "--read", "text=007", *labels)
+    assert result.exit_code == 0, result.output
+    [document] = FORMATS["jsonl"].documents(tmp_path / "out.jsonl")
+    assert (document.text, document.labels) == ("ACME paid", {"yes": ("rent",)})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["id=subject", "id=body"], "the option id is given twice: subject and body. Give it once: it has one value."),
+        (["header=true", "header=false"], "the option header is given twice: True and False. Give it once: "),
+        (["text=[subject, body"], 'the option text is "[subject, body". It must be text or a list of texts.'),
+        (["text=[subject, 7]"], "the option text is ['subject', 7]. It must be text or a list of texts."),
+        (["text=subject", "text=subject"], 'the column "subject" is named twice in the options text, id and labels.'),
+    ],
+)
+def test_an_option_with_a_second_or_an_invalid_value_is_refused(tmp_path, given, says):
+    options = [argument for text in given for argument in ("--read", text)]
+    result = convert(two_columns(tmp_path, "csv"), tmp_path / "out.jsonl", *options)
+    assert isinstance(result.exception, UserError)
+    assert says in str(result.exception)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_values_of_a_list_that_is_given_twice_are_collected(tmp_path):
+    (tmp_path / "in.conll").write_text("ACME\tNP\tB-ORG\n\n", "utf-8")
+    options = ["--read", "columns=[word, chunk]", "--read", "columns=ner", "--read", "tag=2", "--read", "tag=2"]
+    result = convert(tmp_path / "in.conll", tmp_path / "out.jsonl", "--from", "conll", *options)
+    assert result.exit_code == 0, result.output
+    [document] = FORMATS["jsonl"].documents(tmp_path / "out.jsonl")
+    assert [(span.label, span.layer) for span in document.spans] == [("ORG", "ner")]

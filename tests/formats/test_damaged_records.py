@@ -154,7 +154,7 @@ def test_values_of_spans_that_are_no_texts_are_counted(tmp_path, capsys):
     assert [(entry.name, entry.value) for entry in document.spans[0].attributes] == [("sure", "yes")]
     assert (
         capsys.readouterr().err
-        == f'warning: {tmp_path}/x.jsonl: 1 values of "rank" in spans are no texts, and not read.\n'
+        == f'warning: {tmp_path}/x.jsonl: 1 values of "rank" in spans or relations are no texts, and not read.\n'
     )
 
 

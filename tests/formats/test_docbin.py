@@ -207,3 +207,15 @@ def test_entities_of_a_text_with_missing_values_are_no_complete_annotation(doc, 
         "2 entities of texts in which other tokens are not annotated (ent_iob 0) are not read"
         in capsys.readouterr().err
     )
+
+
+def test_a_damaged_file_is_said_to_be_damaged_in_one_sentence(tmp_path):
+    DOCBIN.save([AnnotatedDocument("1", "ACME paid")], tmp_path / "whole")
+    raw = (tmp_path / "whole").read_bytes()
+    for content in (raw[: len(raw) // 2], raw[:20] + bytes([raw[20] ^ 0x55]) + raw[21:], b"", b"text"):
+        (tmp_path / "x").write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            list(DOCBIN.documents(tmp_path / "x"))
+        assert str(caught.value) == (
+            f"{tmp_path}/x: this is not a DocBin of spaCy, or it is damaged. Write it again with DocBin.to_disk."
+        )

@@ -398,3 +398,16 @@ def test_the_only_ground_truth_counts_if_people_differ(tmp_path):
     assert read_spans == {"error": [("", "PAYEE", "Brook")], "first": [("", "PAYER", "ACME Ltd")], "last": []}
     two = write_array(tmp_path / "y.json", task(one | {"ground_truth": True}, truth))
     assert "2 annotations of one text differ" in faults("label_studio", two)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("ids", "place"),
+    [({"id": 7}, "2: task 7: "), ({"data": {"id": "memo-3"}}, '2: task with the id "memo-3" in its data: '), ({}, "2: task 1 of the file: ")],
+)  # fmt: skip
+def test_a_fault_names_the_id_that_the_task_has(tmp_path, ids, place):
+    broken = task(annotation(region(2, 2, "", "X")))
+    del broken["id"]
+    broken |= {key: value for key, value in ids.items() if key == "id"}
+    broken["data"] = {**broken["data"], **ids.get("data", {})}
+    _, (error,) = faults("label_studio", write_array(tmp_path / "x.json", broken))
+    assert error.startswith(f"{place}the span 2 to 2 is empty")

@@ -14,7 +14,7 @@ import pytest
 from electra_ie.data.document import Span
 from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation, canonical
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, canonical
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SIZE = 12
@@ -23,13 +23,7 @@ SIZE = 12
 
 def ade() -> Iterator[AnnotatedDocument]:
     """Sentences with relations and overlapping spans."""
-    for number, line in enumerate((DATA / "ade" / "train.jsonl").read_text("utf-8").splitlines()):
-        record = json.loads(line)
-        spans = [AnnotatedSpan(f"T{index}", span["label"], ((span["start"], span["end"]),))
-                 for index, span in enumerate(record["spans"])]  # fmt: skip
-        relations = [Relation(f"R{index}", item["label"], (("Arg1", f"T{item['head']}"), ("Arg2", f"T{item['tail']}")))
-                     for index, item in enumerate(record["relations"])]  # fmt: skip
-        yield AnnotatedDocument(f"ade-{number}", record["text"], tuple(spans), tuple(relations))
+    return FORMATS["jsonl"].documents(DATA / "ade" / "train.jsonl")
 
 
 def cmeee() -> Iterator[AnnotatedDocument]:

@@ -188,7 +188,7 @@ def test_rows_have_their_lines_and_faults_are_collected(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "options", "words"), [
-    ("", {}, 'there is no column "text"'),
+    ("", {}, 'the file is empty'),
     ("text;id\na;1\n", {}, 'set the option delimiter: ";"'),
     ("id,text\n1,a\n", {"labels": ["topic"]}, 'there is no column "topic", which the option labels names'),
     ("id,text\n1,a\n", {"labels": ["text"]}, 'the column "text" is named twice'),
@@ -546,3 +546,54 @@ def test_quoted_cells_of_tsv_are_text_with_a_warning(tmp_path, capsys):
     assert (
         "a.tsv: 2 rows have a cell in quotes, which are read as part of the text. Set the option quotes: true" in warned
     )
+
+
+CUT = "the last row has no line end, as in a file that was cut: check that it is whole."
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "warned"),
+    [
+        ("csv", "2,ACME pa", True), ("tsv", "2\tACME pa", True), ("csv", "2,ACME paid\n", False),
+        ("tsv", "2\tACME paid\r\n", False), ("csv", '2,"ACME paid"', False),
+    ],
+)  # fmt: skip
+def test_a_last_row_without_a_line_end_is_warned_of(tmp_path, caplog, name, last, warned):
+    content = "id,text\n1,so\n".replace(",", "," if name == "csv" else "\t") + last
+    assert len(read(name, text_file(tmp_path, content, f"a.{name}"))) == 2
+    assert (f"{tmp_path}/a.{name}:3: {CUT}" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv"])
+def test_a_file_that_is_cut_before_its_last_cell_is_an_error_of_the_last_line(tmp_path, name):
+    content = "id,topic,text\n1,a,so\n2,b".replace(",", "," if name == "csv" else "\t")
+    assert f"a.{name}:3: this row has 2 columns, not 3 (id, topic, text)." in refusal(
+        name, text_file(tmp_path, content, f"a.{name}")
+    )
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv"])
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path, name, content):
+    path = text_file(tmp_path, content)
+    assert refusal(name, path) == f"{path}: the file is empty. Its first line must name the columns, such as text."
+
+
+def test_an_empty_sheet_is_said_to_be_empty(tmp_path):
+    path = workbook(tmp_path)
+    assert refusal("xlsx", path) == f"{path}: the file is empty. Its first line must name the columns, such as text."
+
+
+def test_parquet_with_changed_bytes_is_said_to_be_damaged(tmp_path):
+    FORMATS["parquet"].save([document()], tmp_path / "data")
+    raw = (tmp_path / "data").read_bytes()
+    says = set()
+    for place in range(0, len(raw), 5):
+        path = tmp_path / "damaged"
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :])
+        try:
+            read("parquet", path)
+        except UserError as error:
+            says |= {error.message} if "Parquet" in error.message or "cannot be read" in error.message else set()
+    assert "this is not a Parquet file, or it is damaged (OSError)." in says
+    assert not [message for message in says if "None" in message]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import OnError, nearest
+from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.parts.options import Option
@@ -54,20 +54,32 @@ class Table:
         self.columns = list(options["columns"])
         if options["header"]:
             header = next(self._rows, None)
-            self.source, cells = (header.source, header.cells) if header else (self.source, [])
-            self.columns = name_columns(cells, self.columns, self.source)
+            if header is None:
+                raise empty(self.source)
+            self.source = header.source
+            self.columns = name_columns(header.cells, self.columns, self.source)
         check_columns(self.columns, options, self.source)
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows below the header, and warn of quotes that are read as text."""
+        """Yield the rows below the header, and warn of quotes that are read as text, and of a file that may be cut."""
+        row = None
         for row in self._rows:
             self.quoted += not self.options["quotes"] and any(QUOTED_CELL.fullmatch(cell) for cell in row.cells)
             yield row
+        # A closing quote ends the last cell, too. Editors leave out the last line end, so that this is no error.
+        ends = ("\r", "\n", '"') if self.options["quotes"] else ("\r", "\n")
+        if row and not row.lines[-1].endswith(ends):
+            warn(f"{row.source}: the last row has no line end, as in a file that was cut: check that it is whole.")
         if self.quoted:
             warn(
                 f"{self.path}: {self.quoted} rows have a cell in quotes, which are read as part of the "
                 "text. Set the option quotes: true if they are quotes as in csv."
             )
+
+
+def empty(source: SourceLine) -> UserError:
+    """Return the error of a table without a row."""
+    return source.error("the file is empty.", "Its first line must name the columns, such as text.")
 
 
 def check_layout(options: Mapping[str, Any], source: SourceLine) -> None:
@@ -101,7 +113,7 @@ def rows(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
                 cells = line.split(delimiter, max_splits)
                 # Without the option columns, the first line defines the number of columns.
                 max_splits = max_splits if max_splits >= 0 else len(cells) - 1
-                yield Row(SourceLine(str(path), number), cells, [line])
+                yield Row(SourceLine(str(path), number), cells, [raw])
         return
     csv.field_size_limit(MAX_CELL)
     row_lines: list[str] = []

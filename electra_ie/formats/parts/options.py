@@ -27,6 +27,11 @@ class Option:
     choices: tuple[str, ...] = ()
     items: tuple[type, ...] = (str,)
 
+    @property
+    def may_be_list(self) -> bool:
+        """Whether a list is among its types."""
+        return list in (self.types or (type(self.default),))
+
     def accepts(self, value: Any) -> bool:
         """Return whether a value is allowed, as the default always is. A bool is not a whole number."""
         if type(value) not in (self.types or (type(self.default),)):
@@ -72,24 +77,42 @@ def settle(
 def parse(texts: Sequence[str], declared: Mapping[str, Option], format: str) -> dict[str, Any]:
     """Return the options in texts `key=value`. A value is read as YAML, unless the default of the option is a text.
 
-    One text is also a list of it.
+    Of an option that may be a text or a list, only a value in brackets is read as YAML: `text=[subject, body]`. The
+    values of an option that may be a list are collected if it is given more than once, and one text is also a list
+    of it.
 
     Raises:
-        UserError: a text is not `key=value`, its option does not exist, or its value is not YAML.
+        UserError: a text is not `key=value`, its option does not exist or is given twice, or its value is not YAML.
     """
-    values: dict[str, Any] = {}
+    given: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise UserError(f'"{text}" is not key=value.', remedy=_known(name, declared))
         _check_name(name, declared, format)
-        try:
-            values[name] = value if isinstance(declared[name].default, str) else yaml.safe_load(value)
-            if isinstance(declared[name].default, list) and isinstance(values[name], str):
-                values[name] = [values[name]]
-        except yaml.YAMLError:
-            raise UserError(f'the option {name} is "{value}".', remedy=f"It must be {declared[name]}.") from None
-    return values
+        option, values = declared[name], given.setdefault(name, [])
+        values.append(_value(name, value, option))
+        if len(values) > 1 and not option.may_be_list:
+            message = f"the option {name} is given twice: {values[0]} and {values[1]}."
+            raise UserError(message, remedy="Give it once: it has one value.")
+    return {name: _collected(values, declared[name]) for name, values in given.items()}
+
+
+def _value(name: str, text: str, option: Option) -> Any:
+    """Return the value of an option that a text states. Raises UserError if it is not YAML."""
+    if isinstance(option.default, str) and not (option.may_be_list and text.lstrip().startswith("[")):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f'the option {name} is "{text}".', remedy=f"It must be {option}.") from None
+
+
+def _collected(values: Sequence[Any], option: Option) -> Any:
+    """Return the value of an option that is given once or, if it may be a list, several times."""
+    if len(values) > 1:
+        return [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [*values] if isinstance(option.default, list) and isinstance(values[0], str) else values[0]
 
 
 def _check_name(

@@ -120,7 +120,7 @@ class SpanReader:
         for unit, number in self.converted.items():
             warn(f"{self.file}: the offsets of {number} spans count {unit}, by their quoted texts; converted.")
         for key, number in self.unread.items():
-            warn(f'{self.file}: {number} values of "{key}" in spans are no texts, and not read.')
+            warn(f'{self.file}: {number} values of "{key}" in spans or relations are no texts, and not read.')
 
 
 def hull(pairs: Sequence[Offsets]) -> Offsets:

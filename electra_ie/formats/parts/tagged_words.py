@@ -172,6 +172,17 @@ def chunks(tags: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
 
 def aligned(text: str, surfaces: Sequence[str]) -> list[Offsets] | None:
     """Return the offsets of words in a text that has only white space between them, or None if it has more."""
+    offsets = _at_beginning(text, surfaces)
+    return None if offsets is None or text[offsets[-1][1] if offsets else 0 :].strip() else offsets
+
+
+def begins(text: str, surfaces: Sequence[str]) -> bool:
+    """Return whether a text begins with words, and goes on after the last of them."""
+    return _at_beginning(text, surfaces) is not None and aligned(text, surfaces) is None
+
+
+def _at_beginning(text: str, surfaces: Sequence[str]) -> list[Offsets] | None:
+    """Return the offsets of words at the beginning of a text, or None if it has more than white space between them."""
     offsets, position = [], 0
     for word in surfaces:
         start = text.find(word, position)
@@ -179,7 +190,7 @@ def aligned(text: str, surfaces: Sequence[str]) -> list[Offsets] | None:
             return None
         position = start + len(word)
         offsets.append((start, position))
-    return None if text[position:].strip() else offsets
+    return offsets
 
 
 def spans_of(
