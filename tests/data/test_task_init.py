@@ -20,7 +20,8 @@ from electra_ie.common.errors import UserError, raise_error
 from electra_ie.common.files import locked
 from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field
+from electra_ie.data.document import Relation as GoldRelation
+from electra_ie.data.fields import Field, RelationField
 from electra_ie.data.init.field_inference import infer, valid_name
 from electra_ie.data.init.from_annotations import init_task, split_of
 from electra_ie.data.init.split_drawing import draw_splits
@@ -204,17 +205,21 @@ def test_what_tasks_cannot_express_is_counted():
     )  # fmt: skip
     predicted = AnnotatedDocument("2", TEXT, spans((0, 8, "PAYER")), predicted=True)
     result = inferred(document, predicted)
+    payer, amount = Span(0, 13, "PAYER", ((0, 4), (9, 13))), Span(14, 23, "AMOUNT")
     assert [document.gold for document in result.documents] == [
-        {"entities": (Span(0, 13, "PAYER", ((0, 4), (9, 13))), Span(14, 23, "AMOUNT"))},
+        {"entities": (payer, amount), "relations": (GoldRelation(payer, amount, "pays"),)},
         {},
     ]
-    assert result.fields == (Field("entities", "spans", ("AMOUNT", "PAYER"), "spans", scheme="tracks", fragments=True),)
+    assert result.fields == (
+        Field("entities", "spans", ("AMOUNT", "PAYER"), "spans", scheme="tracks", fragments=True),
+        RelationField("relations", ("pays",)),
+    )
     assert result.assumptions == [
         "1 documents are labeled by a model only: they count as unlabeled",
-        "relations: 1 are not read, since no field expresses them",
         "events: 1 are not read, since no field expresses them",
-        "attributes of spans: 1 are not read, since no field expresses them",
         "entities: spans, 1 of several fragments (fragments: true, scheme: tracks) (1 documents; PAYER 1, AMOUNT 1)",
+        "relations: relations, between spans of entities (1 documents; pays 1)",
+        'the attribute "sure", which 1 span has, is not a field: it applies to every span of these labels (1)',
         "these values are neither texts of labels nor spans, and not read: page 1",
     ]
 

@@ -27,7 +27,7 @@ from electra_ie.common.logs import silenced, warn
 from electra_ie.data.declaration.task_yaml import DATA_SETS, declaration
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field
 from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.init.field_inference import infer
 from electra_ie.data.init.from_hub import documents_of_hub
@@ -423,7 +423,7 @@ def _with_ids(
 
 
 def _splits(
-    by_source: Mapping[_Source, Sequence[Document]], fields: Sequence[Field], shares: Mapping[str, float], seed: int
+    by_source: Mapping[_Source, Sequence[Document]], fields: Sequence[AnyField], shares: Mapping[str, float], seed: int
 ) -> tuple[dict[str, list[Document]], list[str]]:
     """Return the documents of each split, and what was assumed."""
     splits: dict[str, list[Document]] = {split: [] for split in SPLITS}
@@ -457,7 +457,7 @@ def _splits(
     return {split: documents for split, documents in splits.items() if documents}, assumed
 
 
-def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Iterator[str]:
+def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[AnyField]) -> Iterator[str]:
     """Yield a line for each field with labels that no document of train has."""
     for field in fields:
         values = [document.gold[field.name] for document in splits[TRAIN] if field.name in document.gold]
@@ -478,7 +478,7 @@ def _in_place(
     folder: Path,
     by_source: Mapping[_Source, Sequence[Document]],
     splits: Mapping[str, Sequence[Document]],
-    fields: Sequence[Field],
+    fields: Sequence[AnyField],
 ) -> Task | None:
     """Return the task on the data where they are; None if its readers do not read the same documents and splits."""
     if found.reader not in READERS or not all(source.split for source in by_source):
@@ -508,7 +508,9 @@ def _content(documents: Iterable[Document]) -> Counter[str]:
     return Counter(repr((document.text, sorted(document.gold.items()))) for document in documents)
 
 
-def _converted(found: _Found, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Task:
+def _converted(
+    found: _Found, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[AnyField]
+) -> Task:
     """Write the documents of each split as JSON lines, and return the task."""
     files = {split: (f"{split}.jsonl",) for split in splits}
     for (name,) in files.values():
@@ -517,8 +519,12 @@ def _converted(found: _Found, folder: Path, splits: Mapping[str, Sequence[Docume
         own = () if split == UNLABELED else fields
         lines = [json.dumps(record_of(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
         write(folder / name, "".join(lines))
-    named = tuple(replace(field, source="") for field in fields)
-    return Task(folder.name, found.description, "jsonl", folder, files, {}, named, folder / TASK_FILE)
+    named = [replace(field, source="") for field in fields]
+    of_texts = tuple(field for field in named if isinstance(field, Field))
+    anchored = tuple(field for field in named if not isinstance(field, Field))
+    return Task(
+        folder.name, found.description, "jsonl", folder, files, {}, of_texts, folder / TASK_FILE, anchored=anchored
+    )
 
 
 def _write_task(task: Task, assumed: Sequence[str]) -> None:
@@ -531,7 +537,7 @@ def _write_task(task: Task, assumed: Sequence[str]) -> None:
         **({"data": folder} if elsewhere else {}),
         "files": {split: names[0] if len(names) == 1 else list(names) for split, names in task.files.items()},
         **({"options": dict(task.options)} if task.options else {}),
-        "fields": {field.name: declaration(field) for field in task.fields},
+        "fields": {field.name: declaration(field) for field in task.all_fields},
     }
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     _write_text(task.file, assumed, text)
