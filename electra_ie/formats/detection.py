@@ -9,6 +9,10 @@ from electra_ie.common.folders import count
 from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
+from electra_ie.formats.doccano import DOCCANO
+from electra_ie.formats.json_lines import JSON_LINES
+from electra_ie.formats.json_spans import JSON_SPANS, lists
+from electra_ie.formats.label_studio_min import LABEL_STUDIO_MIN
 
 CHOOSE = "Name the format: --format NAME for init, --from NAME for convert."
 
@@ -17,8 +21,19 @@ SHOWN = 5
 
 
 def candidates(path: Path) -> list[Format]:
-    """Return the formats that a file or folder seems to have."""
-    return [format for format in FORMATS.values() if format.detect(path)]
+    """Return the formats that a file or folder seems to have.
+
+    Any record with a text may be one of JSON lines, an empty list of entities may be one of doccano, and the lists of
+    annotation tools may look like spans: a format that says more of the file goes first.
+    """
+    found = {name: format for name, format in FORMATS.items() if format.detect(path)}
+    if set(found) - {JSON_LINES.name, JSON_SPANS.name}:
+        found.pop(JSON_SPANS.name, None)
+    if {JSON_SPANS.name, LABEL_STUDIO_MIN.name} & set(found):
+        found.pop(JSON_LINES.name, None)
+    if {JSON_LINES.name, DOCCANO.name} <= set(found) and any(keys.is_own for keys in lists(path)):
+        found.pop(DOCCANO.name)
+    return list(found.values())
 
 
 def detect(path: Path) -> Format:

@@ -38,9 +38,9 @@ from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.splits import DEV, SPLITS, TEST, TRAIN, UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.task_files import TASK_FILE
-from electra_ie.formats import FORMATS, format_of
+from electra_ie.formats import FORMATS, format_of, json_spans
 from electra_ie.formats.annotations import AnnotatedDocument
-from electra_ie.formats.base import Format, Options
+from electra_ie.formats.base import Format, Options, in_one_line
 from electra_ie.formats.detection import detect
 
 SHOWN = 5
@@ -117,7 +117,9 @@ def init_task(
     if not inferred.fields:
         reasons = "; ".join([*found.assumed, *inferred.assumptions])
         message = f"there are no labels that a model could learn: {reasons}."
-        raise UserError(message, file=path, remedy="Annotate spans of texts or labels of documents.")
+        known = "; ".join(filter(None, (json_spans.explain(source.path) for source in documents)))
+        remedy = f"But {known}." if known else "Annotate spans of texts or labels of documents."
+        raise UserError(message, file=path, remedy=remedy)
     remaining = iter(inferred.documents)
     read, left_out = _without_unlabeled_tests(
         {source: list(islice(remaining, len(own))) for source, own in documents.items()}
@@ -240,6 +242,8 @@ def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found,
     """
     format, sources, plain, assumed = _find(root, name)
     given = format.parse(options)
+    if not given and (given := next(filter(None, (format.guess(source.path) for source in sources)), {})):
+        assumed.append(f"its options are {in_one_line(given)}, by what is in it")
     documents = _read(format, sources, plain, root, given)
     of_task = READERS[format.name].options if format.name in READERS else ()
     kept = {key: value for key, value in given.items() if key in of_task}

@@ -24,17 +24,12 @@ from electra_ie.data.readers.parts.token_tags import TOKENS
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.json_lines import document_of
 from electra_ie.formats.parts.options import settle
+from electra_ie.formats.parts.span_keys import NAMES_OF_KEYS
 from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader
 from electra_ie.formats.parts.tagged_words import OUTSIDE
 
 ID, JOINED = "id", "joined"
 TOKEN_NAMES = (TOKENS, "words")
-NAMES_OF_KEYS = {
-    "start": ("start", "start_offset", "start_char", "start_idx", "begin"),
-    "end": ("end", "end_offset", "end_char", "end_idx", "stop"),
-    "label": ("label", "type", "entity_type", "tag", "category"),
-}
-"""The keys of spans that are known."""
 PAIRS = (("premise", "hypothesis"), ("1", "2"), ("A", "B"), ("a", "b"))
 """The names of two columns that belong together, or the ends of their names."""
 MIN_WORDS = 2
