@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.folders import count
+from electra_ie.common.folders import count, is_saved_data_set
 from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
@@ -53,6 +53,9 @@ def detect(path: Path) -> Format:
     if path.is_file() and next(lines(path), None) is None:  # binary data, UTF-16 and so on are errors of their own
         raise UserError("this file is empty.", file=path, remedy="Give a file with at least one record.")
     if path.is_dir():
+        if is_saved_data_set(path):
+            message = "this folder is a data set that the library datasets has saved, and no annotation format."
+            raise UserError(message, file=path, remedy=f"Make a task of it: electra-ie init {path}.")
         _refuse_folder(path)
     known = ", ".join(f"{format.name} ({format.title})" for format in FORMATS.values())
     raise UserError(f"the format is not known by what is in it. Formats: {known}.", file=path, remedy=CHOOSE)

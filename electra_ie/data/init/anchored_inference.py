@@ -207,7 +207,15 @@ class AnchoredInference:
         counts = Counter(label for own in chosen for label in own.values())
         of = tuple(sorted({span.label for own in chosen for span in own}))
         having = sum(len(self._having(document, of)) for document in self.documents)
-        if reason := _no_classes(counts, having if is_flag else 0, is_flag):
+        reason = _no_classes(counts, having if is_flag else 0, is_flag)
+        if all(
+            value == span.passage(document.annotated.text)
+            for document, own in zip(self.documents, said, strict=True)
+            for span, values in own.items()
+            for value in values
+        ):
+            reason = "it is the text of the spans"
+        if reason:
             number = sum(len(own) for own in said)
             spans = count(number, "span has", "spans have")
             self.assumed.append(f'the attribute "{name}", which {spans}, is not a field: {reason}')

@@ -21,7 +21,7 @@ import yaml
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import atomic_path, locked, write
-from electra_ie.common.folders import count
+from electra_ie.common.folders import count, is_saved_data_set
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced, warn
 from electra_ie.data.declaration.task_yaml import DATA_SETS, declaration
@@ -30,7 +30,7 @@ from electra_ie.data.document_ids import repeated_ids
 from electra_ie.data.fields import AnyField, Field
 from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.init.field_inference import infer
-from electra_ie.data.init.from_hub import documents_of_hub
+from electra_ie.data.init.from_hub import HubDocuments, documents_of_folder, documents_of_hub
 from electra_ie.data.init.from_pushed import Pushed, pushed_task
 from electra_ie.data.init.split_drawing import draw_splits, rough_scores
 from electra_ie.data.readers import READERS, read_unlabeled
@@ -110,7 +110,12 @@ def init_task(
     _refuse_existing(folder / TASK_FILE)
     if hub_name and not configuration and (pushed := pushed_task(hub_name)):
         return _of_pushed(pushed, hub_name, folder)
-    found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format, options)
+    if hub_name:
+        found, documents = _read_hub(hub_name, configuration, folder)
+    elif is_saved_data_set(root) and format in (None, DATA_SETS):
+        found, documents = _read_saved(root, options)
+    else:
+        found, documents = _read_files(root, format, options)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
     errors.raise_any(f"the data in {path}")
@@ -227,12 +232,26 @@ Documents = dict[_Source, list[AnnotatedDocument]]
 def _read_hub(name: HubName, configuration: str, folder: Path) -> tuple[_Found, Documents]:
     """Return a data set of the hub and the documents of its splits."""
     found = documents_of_hub(name, configuration)
+    where = f"the data stay on the hub: each command reads {name.repository} from there, or from the cache"
+    return _of_splits(found, f"{name.repository} (data set on the hub)", folder, where)
+
+
+def _read_saved(root: Path, options: Options) -> tuple[_Found, Documents]:
+    """Return a data set that the library `datasets` has saved, and the documents of its splits."""
+    if options:
+        remedy = "Omit them: the features of the data set say what its columns are."
+        raise UserError("options of a format (--read) are given for a data set.", file=root, remedy=remedy)
+    name = f"{root.resolve().name} (data set of the library datasets)"
+    return _of_splits(documents_of_folder(root), name, root, f"the data stay in {root}")
+
+
+def _of_splits(found: HubDocuments, name: str, home: Path, where: str) -> tuple[_Found, Documents]:
+    """Return a data set and the documents of its splits, named by the splits of the data set."""
     sources = [_Source(Path(split), split_of(Path(split))) for split in found.documents]
     named, by_name = _named_splits(sources, (), Path())
     documents = dict(zip(named, found.documents.values(), strict=True))
-    where = f"the data stay on the hub: each command reads {name.repository} from there, or from the cache"
-    description = f"Labels of {name.repository} (data set on the hub)."
-    return _Found(DATA_SETS, description, folder, (found.options,), where, [*found.assumed, *by_name]), documents
+    assumed = [*found.assumed, *by_name]
+    return _Found(DATA_SETS, f"Labels of {name}.", home, (found.options,), where, assumed), documents
 
 
 def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found, Documents]:
