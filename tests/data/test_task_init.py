@@ -534,6 +534,27 @@ def test_errors_are_one_line(tmp_path, content, options, says):
     assert "\n" not in message
 
 
+CONLL = "Ann B-PER\npaid O\n\nBo B-PER\npaid O\n"
+PUBTATOR = "1|t|Fever after naproxen\n1|a|None.\n1\t0\t5\tFever\tDisease\tD1\n"
+
+
+@pytest.mark.parametrize(("content", "format"), [(CONLL, "conll"), (PUBTATOR, "pubtator")])
+def test_annotated_files_may_end_in_txt(tmp_path, content, format):
+    for name in ("train", "test"):
+        write(tmp_path / "data", f"{name}.txt", content.replace("1", "2") if name == "test" else content)
+    done = init_task(tmp_path / "data", tmp_path / "task", dev=0)
+    assert (done.task.format, done.task.splits) == (format, ("train", "test"))
+    assert all(document.gold["entities"] for document in done.task.read("test"))
+    alone = init_task(tmp_path / "data" / "train.txt", tmp_path / "alone", dev=0, test=0)
+    assert any(line.startswith(f"the format is {format}") for line in alone.assumptions)
+
+
+def test_texts_without_labels_are_refused_with_the_command(tmp_path):
+    write(tmp_path / "notes", "a.txt", "Ann paid Bo.\nTwice.\n")
+    for path in (tmp_path / "notes", tmp_path / "notes" / "a.txt"):
+        assert f"{path}: these are texts without labels. Declare what to label: --field" in refused(path)
+
+
 def test_files_of_several_formats_are_refused(tmp_path, monkeypatch):
     other = Format("other", "Other", FORMATS["jsonl"].read, detect=lambda path: path.suffix == ".oth")
     monkeypatch.setitem(FORMATS, "other", other)

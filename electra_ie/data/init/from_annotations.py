@@ -41,9 +41,11 @@ from electra_ie.data.task_files import TASK_FILE
 from electra_ie.formats import FORMATS, format_of, json_spans
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format, Options, in_one_line
-from electra_ie.formats.detection import detect
+from electra_ie.formats.detection import candidates, detect
 
 SHOWN = 5
+LOOKED_AT = 50
+"""Texts of a folder of which it is found out whether they are annotated."""
 ENDINGS = (
     *dict.fromkeys(ending for format in FORMATS.values() for ending in format.endings),
     ".json", ".txt", ".xml", ".zip", ".gz", ".ann",
@@ -160,9 +162,14 @@ def _of_pushed(pushed: Pushed, name: HubName, folder: Path) -> Initialized:
 
 
 def _refuse_plain_texts(root: Path, format: str | None) -> None:
-    """Raise UserError for a .txt, or a folder of nothing else: they have no labels."""
-    files = [path for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else [root]
-    if files and not format and all(file.suffix.lower() == ".txt" and file.is_file() for file in files):
+    """Raise UserError for a .txt, or a folder of nothing else, without annotation: CoNLL and PubTator are .txt, too."""
+    files = sorted(path for path in root.iterdir() if not path.name.startswith(".")) if root.is_dir() else [root]
+    if (
+        files
+        and not format
+        and all(file.suffix.lower() == ".txt" and file.is_file() for file in files)
+        and not any(map(candidates, files[:LOOKED_AT]))
+    ):
         remedy = "Declare what to label: --field NAME=KIND:LABEL,LABEL; then label them: electra-ie label TASK."
         raise UserError("these are texts without labels.", file=root, remedy=remedy)
 
