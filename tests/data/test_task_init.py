@@ -457,6 +457,17 @@ def test_a_file_without_splits_is_written_with_splits(tmp_path):
     assert len(other.task.read("dev")) == 4
 
 
+def test_texts_that_were_chosen_by_what_they_say_stay_in_train(tmp_path):
+    made = [{"text": f"t{number}", "topic": "ab"[number % 2]} for number in range(20)]
+    chosen = [{**record, "text": f"c{number}", "chosen": "uncertain"} for number, record in enumerate(made)]
+    done = init_task(write(tmp_path, "a.jsonl", lines(*made, *chosen)), tmp_path / "out")
+    splits = done.task.read_splits(("train", "dev", "test"))
+    assert sum(document.chosen == "uncertain" for document in splits["train"]) == 20
+    assert {document.text[0] for split in ("dev", "test") for document in splits[split]} == {"t"}
+    assert "20 documents that were chosen by what they say stay in train" in done.assumptions
+    assert not any("not read" in line for line in done.assumptions)
+
+
 def test_only_the_missing_split_is_drawn(tmp_path):
     draw = tiny.random.Random(0)
     data = tmp_path / "data"

@@ -27,7 +27,7 @@ from electra_ie.data.fields import (
 from electra_ie.data.init.anchored_inference import TAKEN, AnchoredInference, Spanned, relation_keys
 from electra_ie.data.init.cell_labels import are_dates, labels_in, separator_of
 from electra_ie.data.readers.parts.gold import Spans
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument, choice_of
 from electra_ie.formats.concepts import LOST, relations_of_concepts
 from electra_ie.formats.concepts import RELATIONS as OF_CONCEPTS
 from electra_ie.formats.features import Feature, Losses, reduced
@@ -110,7 +110,9 @@ class _Inference:
         for spans in self.spans.values():
             spans.report()
         found = [
-            Document(document.id, document.text, gold, document.file, document.line)
+            Document(
+                document.id, document.text, gold, document.file, document.line, chosen=choice_of(document.metadata)
+            )
             for document, gold in zip(self.documents, self.gold, strict=True)
         ]
         return Inferred(
@@ -221,7 +223,12 @@ class _Inference:
                 f"{LOST}: {concepts:,} are not read: they relate entries of a knowledge base, not spans"
             )
         read = (*self.relation_keys, *([OF_CONCEPTS] if concepts else []))
-        keys = Counter(key for document in self.documents for key in document.metadata if key not in read)
+        keys = Counter(
+            key
+            for document in self.documents
+            for key in document.metadata
+            if key not in read and not (key == CHOSEN and choice_of(document.metadata))
+        )
         if keys:
             self.assumed.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")
 
