@@ -9,10 +9,12 @@ from electra_ie.common.folders import count, is_saved_data_set
 from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
+from electra_ie.formats.conll import CONLL
 from electra_ie.formats.doccano import DOCCANO
 from electra_ie.formats.json_lines import JSON_LINES
 from electra_ie.formats.json_spans import JSON_SPANS, lists
 from electra_ie.formats.label_studio_min import LABEL_STUDIO_MIN
+from electra_ie.formats.tables import CSV, TSV
 
 CHOOSE = "Name the format: --format NAME for init, --from NAME for convert."
 
@@ -31,6 +33,9 @@ def candidates(path: Path) -> list[Format]:
         found.pop(JSON_SPANS.name, None)
     if {JSON_SPANS.name, LABEL_STUDIO_MIN.name} & set(found):
         found.pop(JSON_LINES.name, None)
+    if CONLL.name in found:  # no table has the tag of a word as the name of a column
+        for table in (CSV.name, TSV.name):
+            found.pop(table, None)
     if {JSON_LINES.name, DOCCANO.name} <= set(found) and any(keys.is_own for keys in lists(path)):
         found.pop(DOCCANO.name)
     return list(found.values())

@@ -387,7 +387,7 @@ def test_a_rare_label_is_in_train_first():
 @pytest.mark.parametrize(
     ("name", "split"),
     [("train.jsonl", "train"), ("my_valid.json.gz", "dev"), ("Test-2", "test"), ("validation", "dev"),
-     ("unlabeled.txt", "unlabeled"), ("trained.jsonl", ""), ("a.train", ""), ("train_test.jsonl", ""), ("memos", "")],
+     ("unlabeled.txt", "unlabeled"), ("labeled.tsv", "train"), ("devel.tsv", "dev"), ("trained.jsonl", ""), ("a.train", ""), ("train_test.jsonl", ""), ("memos", "")],
 )  # fmt: skip
 def test_the_first_or_last_word_of_a_name_says_the_split(name, split):
     assert split_of(Path(name)) == split
@@ -543,6 +543,38 @@ def test_errors_are_one_line(tmp_path, content, options, says):
     message = refused(write(tmp_path, "a.jsonl", content), tmp_path / "out", **options)
     assert says in message
     assert "\n" not in message
+
+
+def test_a_folder_of_tables_with_a_given_format_is_read_by_the_names_of_its_files(tmp_path):
+    rows = {
+        "labeled": ["a:b who ?", "c:d what ?"] * 5,
+        "test": ["a:b which ?", "c:d where ?"],
+        "unlabeled": ["? why ?"],
+    }
+    for name, own in rows.items():
+        write(tmp_path / "data", f"{name}.tsv", "\n".join(["kind question", *own]))
+    write(tmp_path / "data", "README.md", "A list of questions.")
+    options = ("delimiter= ", "quotes=false", "text=question")
+    done = init_task(tmp_path / "data", tmp_path / "task", "csv", dev=0, options=options)
+    assert done.task.fields == (Field("kind", "classes", ("a:b", "c:d")),)
+    assert done.task.options == {"delimiter": " ", "quotes": False, "text": "question"}
+    splits = done.task.read_splits(done.task.splits)
+    assert {split: len(own) for split, own in splits.items()} == {"train": 10, "test": 2, "unlabeled": 1}
+    assert splits["train"][1].gold == {"kind": "c:d"}
+    assert "left out, since they do not have this format: README.md" in done.assumptions
+
+
+def test_a_folder_without_a_file_of_the_format_says_what_works(tmp_path):
+    write(tmp_path / "data", "questions.txt", "kind question\na:b who ?\n")
+    assert refused(tmp_path / "data", tmp_path / "task", format="csv") == (
+        f"{tmp_path / 'data'}: no file of this folder has the format csv by what is in it, and none is named by a split. "
+        "Name the files by their splits, such as train.csv and test.csv, or give one file."
+    )
+
+
+def test_two_columns_of_words_and_tags_are_no_table(tmp_path):
+    assert detect(write(tmp_path, "train.tsv", "Ann\tB-PER\npaid\tO\n")).name == "conll"
+    assert detect(write(tmp_path, "names.tsv", "text\ttopic\nAnn paid\tO\n")).name == "tsv"
 
 
 CONLL = "Ann B-PER\npaid O\n\nBo B-PER\npaid O\n"

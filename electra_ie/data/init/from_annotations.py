@@ -39,10 +39,12 @@ from electra_ie.data.splits import DEV, SPLITS, TEST, TRAIN, UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.task_files import TASK_FILE
 from electra_ie.formats import FORMATS, format_of, json_spans
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
 from electra_ie.formats.base import Format, Options, in_one_line
 from electra_ie.formats.detection import candidates, detect
 
+NAMES = {**SPLIT_NAMES, "labeled": TRAIN, "devel": DEV, "development": DEV}
+"""The words in the names of files and folders that say the split."""
 SHOWN = 5
 LOOKED_AT = 50
 """Texts of a folder of which it is found out whether they are annotated."""
@@ -289,6 +291,8 @@ def _find(root: Path, name: str | None) -> tuple[Format, list[_Source], list[Pat
     walk = _Walk([format_of(name)] if name else list(FORMATS.values()))
     if root.is_dir():
         walk.descend(root, "")
+        if name and not walk.found:
+            walk.take_named_splits(root)
         format = walk.only_format(root)
     else:
         format = walk.formats[0] if name else detect(root)
@@ -339,6 +343,27 @@ class _Walk:
             self.found.setdefault(format.name, []).append(_Source(path, split))
         return bool(formats)
 
+    def take_named_splits(self, root: Path) -> None:
+        """Add the files that are named by splits, which may have the given format although it is not detected.
+
+        Raises:
+            UserError: There is none, and the format reads files.
+        """
+        (format,) = self.formats
+        if format.writes_folder:
+            return
+        files = [path for path in (*self.left_out, *self.plain) if path.is_file() and split_of(path)]
+        if not files:
+            ending = (*format.endings, ".json")[0]
+            remedy = f"Name the files by their splits, such as train{ending} and test{ending}, or give one file."
+            message = (
+                f"no file of this folder has the format {format.name} by what is in it, and none is named by a split."
+            )
+            raise UserError(message, file=root, remedy=remedy)
+        self.found[format.name] = [_Source(path, split_of(path)) for path in files]
+        self.left_out = [path for path in self.left_out if path not in files]
+        self.plain = [path for path in self.plain if path not in files]
+
     def only_format(self, root: Path) -> Format:
         """Return the format of all sources. Raises UserError if there are several, or none."""
         if len(self.found) > 1:
@@ -372,7 +397,7 @@ def _named_splits(sources: Sequence[_Source], plain: Sequence[Path], root: Path)
 def split_of(path: Path) -> str:
     """Return the split that the name of a file or folder says by its first or last word, or ""."""
     words = [word for word in "".join(c if c.isalpha() else " " for c in path.name.partition(".")[0]).lower().split()]
-    named = [SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES]
+    named = [NAMES[word] for word in words[:1] + words[-1:] if word in NAMES]
     return named[0] if len(set(named)) == 1 else ""
 
 
@@ -399,7 +424,18 @@ def _read(
         ]
         documents[_Source(path, UNLABELED)] = texts
     errors.raise_any(f"the data in {root}")
-    return documents
+    return {
+        source: [_without_labels(document) for document in own] if source.split == UNLABELED else own
+        for source, own in documents.items()
+    }
+
+
+def _without_labels(document: AnnotatedDocument) -> AnnotatedDocument:
+    """Return a text of the split unlabeled: what is said of it is no label, such as the `unknown` of a benchmark."""
+    chosen = {key: value for key, value in document.metadata.items() if key == CHOSEN}
+    return AnnotatedDocument(
+        document.id, document.text, layers=None, metadata=chosen, file=document.file, line=document.line
+    )
 
 
 def _without_unlabeled_tests(
