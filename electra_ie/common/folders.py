@@ -19,6 +19,14 @@ from electra_ie.common.logs import warn
 SHOWN_LINKS = 3
 """Links out of a folder that a warning names; the others are counted."""
 
+SAVED, SAVED_SPLIT = "dataset_dict.json", "state.json"
+"""Files of the folders that `save_to_disk` of the library `datasets` writes: of a data set, and of one split."""
+
+
+def is_saved_data_set(folder: Path) -> bool:
+    """Return whether a folder is a data set that `save_to_disk` of `datasets` wrote."""
+    return (folder / SAVED).is_file() or (folder / SAVED_SPLIT).is_file()
+
 
 @dataclass
 class Listing:

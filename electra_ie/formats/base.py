@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,18 @@ Write = Callable[[Sequence[AnnotatedDocument], Path, Mapping[str, Any]], None]
 def as_they_are(options: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
     """Return the options: the reader does not depend on the layers that are wanted."""
     return options
+
+
+def no_options(path: Path) -> Mapping[str, Any]:
+    """Return no options: the defaults fit every file of the format."""
+    return {}
+
+
+def in_one_line(options: Mapping[str, Any]) -> str:
+    """Return options as task.yaml has them."""
+    return ", ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in options.items()
+    )
 
 
 def nothing_more(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[AnnotatedDocument, Losses]:
@@ -54,6 +67,7 @@ class Format:
         for_layers: Returns the options for a reader of which only some layers of spans are wanted, each with its
             labels.
         columns: Returns the names of the columns of a file, if the option `labels` says which of them have labels.
+        guess: Returns the options that a file needs, by what is in it, if none are given. It never raises.
     """
 
     name: str
@@ -70,6 +84,7 @@ class Format:
     writes_folder: bool = False
     for_layers: Callable[[Mapping[str, Any], Mapping[str, Sequence[str]]], Mapping[str, Any]] = as_they_are
     columns: Callable[[Path, Mapping[str, Any]], Sequence[str]] | None = None
+    guess: Callable[[Path], Mapping[str, Any]] = no_options
 
     def check_installed(self) -> None:
         """Raise UserError if the package that the format needs is not installed."""

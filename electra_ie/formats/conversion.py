@@ -11,10 +11,11 @@ from typing import Any
 
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.files import refuse_within
+from electra_ie.common.logs import notice, warn
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats import format_of
+from electra_ie.formats import format_of, json_spans
 from electra_ie.formats.annotations import AnnotatedDocument, canonical
-from electra_ie.formats.base import Format, Options
+from electra_ie.formats.base import Format, Options, in_one_line
 from electra_ie.formats.detection import by_ending, detect
 from electra_ie.formats.features import Losses
 from electra_ie.formats.parts.record_ids import RecordIds
@@ -67,12 +68,16 @@ class Side:
         Args:
             path: A file or folder.
             format: The name of its format; None to detect it.
-            options: The options of the format.
+            options: The options of the format; if there are none, those that the file needs by what is in it.
 
         Raises:
             UserError: The format is unknown or not detected, or an option is invalid.
         """
-        return cls._of(Path(path), format_of(format) if format else detect(Path(path)), options)
+        found = format_of(format) if format else detect(Path(path))
+        if not options and (guessed := found.guess(Path(path))):
+            notice(f"{path}: read as {found.name} with the options {in_one_line(guessed)}, by what is in it.")
+            options = guessed
+        return cls._of(Path(path), found, options)
 
     @classmethod
     def of_target(cls, path: str | os.PathLike[str], format: str | None, options: Options) -> Side:
@@ -101,7 +106,10 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
     """
     target.format.check_writable(target.path)
     refuse_within(target.path, [source.path])
-    return replace(write_all(read_all(source), target, lossy, check), source_format=source.format.name)
+    outcome = write_all(read_all(source), target, lossy, check)
+    if not outcome.annotations and source.path.is_file() and (found := json_spans.explain(source.path)):
+        warn(f"{source.path}: no annotation was read, but {found}.")
+    return replace(outcome, source_format=source.format.name)
 
 
 def write_all(

@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.folders import count
+from electra_ie.common.folders import count, is_saved_data_set
 from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
+from electra_ie.formats.conll import CONLL
+from electra_ie.formats.doccano import DOCCANO
+from electra_ie.formats.json_lines import JSON_LINES
+from electra_ie.formats.json_spans import JSON_SPANS, lists
+from electra_ie.formats.label_studio_min import LABEL_STUDIO_MIN
+from electra_ie.formats.tables import CSV, TSV
 
 CHOOSE = "Name the format: --format NAME for init, --from NAME for convert."
 
@@ -17,8 +23,22 @@ SHOWN = 5
 
 
 def candidates(path: Path) -> list[Format]:
-    """Return the formats that a file or folder seems to have."""
-    return [format for format in FORMATS.values() if format.detect(path)]
+    """Return the formats that a file or folder seems to have.
+
+    Any record with a text may be one of JSON lines, an empty list of entities may be one of doccano, and the lists of
+    annotation tools may look like spans: a format that says more of the file goes first.
+    """
+    found = {name: format for name, format in FORMATS.items() if format.detect(path)}
+    if set(found) - {JSON_LINES.name, JSON_SPANS.name}:
+        found.pop(JSON_SPANS.name, None)
+    if {JSON_SPANS.name, LABEL_STUDIO_MIN.name} & set(found):
+        found.pop(JSON_LINES.name, None)
+    if CONLL.name in found:  # no table has the tag of a word as the name of a column
+        for table in (CSV.name, TSV.name):
+            found.pop(table, None)
+    if {JSON_LINES.name, DOCCANO.name} <= set(found) and any(keys.is_own for keys in lists(path)):
+        found.pop(DOCCANO.name)
+    return list(found.values())
 
 
 def detect(path: Path) -> Format:
@@ -38,6 +58,9 @@ def detect(path: Path) -> Format:
     if path.is_file() and next(lines(path), None) is None:  # binary data, UTF-16 and so on are errors of their own
         raise UserError("this file is empty.", file=path, remedy="Give a file with at least one record.")
     if path.is_dir():
+        if is_saved_data_set(path):
+            message = "this folder is a data set that the library datasets has saved, and no annotation format."
+            raise UserError(message, file=path, remedy=f"Make a task of it: electra-ie init {path}.")
         _refuse_folder(path)
     known = ", ".join(f"{format.name} ({format.title})" for format in FORMATS.values())
     raise UserError(f"the format is not known by what is in it. Formats: {known}.", file=path, remedy=CHOOSE)

@@ -372,11 +372,11 @@ def _annotation(annotation: Annotation) -> dict[str, Any]:
 
 def detect(path: Path) -> bool:
     """Return whether the first records have a text, and no value that only the records of other tools have."""
-    first = list(islice(_beginning(path), LOOKED_AT))
+    first = list(islice(beginning(path), LOOKED_AT))
     return bool(first) and all(isinstance(record, dict) and _is_own(record) for record in first)
 
 
-def _beginning(path: Path) -> Iterator[Any]:
+def beginning(path: Path) -> Iterator[Any]:
     """Yield the JSON values at the beginning of a file, one after another or in an array."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.json_lines import LOOKED_AT, beginning
 from electra_ie.formats.parts.json_values import id_of, records, refuse_surrogates
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.record_ids import RecordIds, refuse_repeated
+from electra_ie.formats.parts.span_keys import SpanKeys, lists_of_spans
 from electra_ie.formats.parts.spans import SpanReader
 from electra_ie.formats.parts.text_output import text_output
 
@@ -266,4 +269,44 @@ def _merge(record: MutableMapping[str, Any], name: str, value: Any) -> None:
         record[name] = value
 
 
-JSON_SPANS = Format("json_spans", "JSON with spans", read, write, HOLDS, OPTIONS, reduce=reduce)
+# Detection
+
+
+def detect(path: Path) -> bool:
+    """Return whether the first records have one list of spans, with other keys than those of JSON lines."""
+    found = lists(path)
+    return len(found) == 1 and not found[0].is_own
+
+
+def guess(path: Path) -> dict[str, Any]:
+    """Return the options for the only list of spans of a file; none if there are several or none."""
+    found = lists(path)
+    return _options(found[0]) if len(found) == 1 else {}
+
+
+def explain(path: Path) -> str:
+    """Return which lists of a file look like spans, and with which options they are read; "" if none does."""
+    lines = []
+    for keys in lists(path):
+        given = " ".join(
+            f"--read {name}={str(value).lower() if value is True else value}" for name, value in _options(keys).items()
+        )
+        lines.append(f'the lists under "{keys.spans}" look like spans, which the format json_spans reads with {given}')
+    return "; ".join(lines)
+
+
+def lists(path: Path) -> list[SpanKeys]:
+    """Return the keys of each list of spans in the first records of a file. It never raises."""
+    return lists_of_spans(list(islice(beginning(path), LOOKED_AT)))
+
+
+def _options(keys: SpanKeys) -> dict[str, Any]:
+    """Return the options that are not the default."""
+    return {
+        name: value
+        for name, option in OPTIONS.items()
+        if (value := getattr(keys, name, option.default)) != option.default
+    }
+
+
+JSON_SPANS = Format("json_spans", "JSON with spans", read, write, HOLDS, OPTIONS, detect, reduce=reduce, guess=guess)

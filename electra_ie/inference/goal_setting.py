@@ -110,7 +110,8 @@ def _refuse_unreviewed(queued: Sequence[Document], goals: Sequence[Goal], file: 
 
 def _read_any(path: Path, task: Task, goals: Sequence[Goal], options: Sequence[str]) -> list[Document]:
     """Return the documents of a file or folder in any format, with the gold of the fields that it can express."""
-    name = detect(path).name
+    format = detect(path)
+    name = format.name
     reader, errors = READERS[name], ErrorCollector()
     wanted = {goal.field for goal in goals}
     fields = [
@@ -120,7 +121,8 @@ def _read_any(path: Path, task: Task, goals: Sequence[Goal], options: Sequence[s
         kinds = ", ".join(sorted(missing))
         raise UserError(f"the format {name} cannot express the fields of the goals ({kinds}).", file=path)
     check_fragments(name, [field for field in task.fields if field.name in wanted], path)
-    own = {**(task.options if task.format == name else {}), **parse(options, reader.options, name)}
+    found = {} if options else format.guess(path)
+    own = {**(task.options if task.format == name else found), **parse(options, reader.options, name)}
     documents = list(reader.read(path, fields, own, errors.add))
     errors.raise_any(str(path))
     return documents

@@ -145,7 +145,7 @@ def own(split: str) -> dict[str, bytes]:
         ),
         "spans": table(
             SPANS,
-            *({"text": text, "entities": [{"id": 0, "entity": "", "start_offset": 4, "end_offset": len(text.split(" bank")[0]), "label": "ORG"}] * (n > 0)}
+            *({"text": text, "entities": [{"id": 0, "entity": text.split(" bank")[0][4:], "start_offset": 4, "end_offset": len(text.split(" bank")[0]), "label": "ORG"}] * (n > 0)}
               for n, text in enumerate(texts)),
         ),
         "divided": table(
@@ -315,7 +315,8 @@ def test_two_columns_are_one_text_and_a_test_split_without_labels_is_left_out(cl
 
 def test_spans_under_other_keys_are_read(client, tmp_path):
     mapping, output = made(client, tmp_path, "acme/spans")
-    assert "these columns are neither text nor labels, and not read: entities.id, entities.entity" in output
+    assert "these columns are neither text nor labels, and not read: entities.id\n" in output
+    assert 'the attribute "entity", which' in output and "is not a field: it is the text of the spans" in output
     assert mapping["options"]["start"] == "start_offset"
     assert mapping["fields"] == {"entities": {"kind": "spans", "labels": ["ORG"]}}
     assert client.first(tmp_path, "spans_task", None, "dev") == [sentences("validation")[0], {"entities": []}]

@@ -20,7 +20,8 @@ from electra_ie.common.errors import UserError, raise_error
 from electra_ie.common.files import locked
 from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field
+from electra_ie.data.document import Relation as GoldRelation
+from electra_ie.data.fields import Field, RelationField
 from electra_ie.data.init.field_inference import infer, valid_name
 from electra_ie.data.init.from_annotations import init_task, split_of
 from electra_ie.data.init.split_drawing import draw_splits
@@ -204,17 +205,21 @@ def test_what_tasks_cannot_express_is_counted():
     )  # fmt: skip
     predicted = AnnotatedDocument("2", TEXT, spans((0, 8, "PAYER")), predicted=True)
     result = inferred(document, predicted)
+    payer, amount = Span(0, 13, "PAYER", ((0, 4), (9, 13))), Span(14, 23, "AMOUNT")
     assert [document.gold for document in result.documents] == [
-        {"entities": (Span(0, 13, "PAYER", ((0, 4), (9, 13))), Span(14, 23, "AMOUNT"))},
+        {"entities": (payer, amount), "relations": (GoldRelation(payer, amount, "pays"),)},
         {},
     ]
-    assert result.fields == (Field("entities", "spans", ("AMOUNT", "PAYER"), "spans", scheme="tracks", fragments=True),)
+    assert result.fields == (
+        Field("entities", "spans", ("AMOUNT", "PAYER"), "spans", scheme="tracks", fragments=True),
+        RelationField("relations", ("pays",)),
+    )
     assert result.assumptions == [
         "1 documents are labeled by a model only: they count as unlabeled",
-        "relations: 1 are not read, since no field expresses them",
         "events: 1 are not read, since no field expresses them",
-        "attributes of spans: 1 are not read, since no field expresses them",
         "entities: spans, 1 of several fragments (fragments: true, scheme: tracks) (1 documents; PAYER 1, AMOUNT 1)",
+        "relations: relations, between spans of entities (1 documents; pays 1)",
+        'the attribute "sure", which 1 span has, is not a field: it applies to every span of these labels (1)',
         "these values are neither texts of labels nor spans, and not read: page 1",
     ]
 
@@ -382,7 +387,7 @@ def test_a_rare_label_is_in_train_first():
 @pytest.mark.parametrize(
     ("name", "split"),
     [("train.jsonl", "train"), ("my_valid.json.gz", "dev"), ("Test-2", "test"), ("validation", "dev"),
-     ("unlabeled.txt", "unlabeled"), ("trained.jsonl", ""), ("a.train", ""), ("train_test.jsonl", ""), ("memos", "")],
+     ("unlabeled.txt", "unlabeled"), ("labeled.tsv", "train"), ("devel.tsv", "dev"), ("trained.jsonl", ""), ("a.train", ""), ("train_test.jsonl", ""), ("memos", "")],
 )  # fmt: skip
 def test_the_first_or_last_word_of_a_name_says_the_split(name, split):
     assert split_of(Path(name)) == split
@@ -450,6 +455,17 @@ def test_a_file_without_splits_is_written_with_splits(tmp_path):
     other = init_task(path, tmp_path / "other", seed=1, dev=0.1, test=0)
     assert other.task.splits == ("train", "dev", "unlabeled")
     assert len(other.task.read("dev")) == 4
+
+
+def test_texts_that_were_chosen_by_what_they_say_stay_in_train(tmp_path):
+    made = [{"text": f"t{number}", "topic": "ab"[number % 2]} for number in range(20)]
+    chosen = [{**record, "text": f"c{number}", "chosen": "uncertain"} for number, record in enumerate(made)]
+    done = init_task(write(tmp_path, "a.jsonl", lines(*made, *chosen)), tmp_path / "out")
+    splits = done.task.read_splits(("train", "dev", "test"))
+    assert sum(document.chosen == "uncertain" for document in splits["train"]) == 20
+    assert {document.text[0] for split in ("dev", "test") for document in splits[split]} == {"t"}
+    assert "20 documents that were chosen by what they say stay in train" in done.assumptions
+    assert not any("not read" in line for line in done.assumptions)
 
 
 def test_only_the_missing_split_is_drawn(tmp_path):
@@ -527,6 +543,59 @@ def test_errors_are_one_line(tmp_path, content, options, says):
     message = refused(write(tmp_path, "a.jsonl", content), tmp_path / "out", **options)
     assert says in message
     assert "\n" not in message
+
+
+def test_a_folder_of_tables_with_a_given_format_is_read_by_the_names_of_its_files(tmp_path):
+    rows = {
+        "labeled": ["a:b who ?", "c:d what ?"] * 5,
+        "test": ["a:b which ?", "c:d where ?"],
+        "unlabeled": ["? why ?"],
+    }
+    for name, own in rows.items():
+        write(tmp_path / "data", f"{name}.tsv", "\n".join(["kind question", *own]))
+    write(tmp_path / "data", "README.md", "A list of questions.")
+    options = ("delimiter= ", "quotes=false", "text=question")
+    done = init_task(tmp_path / "data", tmp_path / "task", "csv", dev=0, options=options)
+    assert done.task.fields == (Field("kind", "classes", ("a:b", "c:d")),)
+    assert done.task.options == {"delimiter": " ", "quotes": False, "text": "question"}
+    splits = done.task.read_splits(done.task.splits)
+    assert {split: len(own) for split, own in splits.items()} == {"train": 10, "test": 2, "unlabeled": 1}
+    assert splits["train"][1].gold == {"kind": "c:d"}
+    assert "left out, since they do not have this format: README.md" in done.assumptions
+
+
+def test_a_folder_without_a_file_of_the_format_says_what_works(tmp_path):
+    write(tmp_path / "data", "questions.txt", "kind question\na:b who ?\n")
+    assert refused(tmp_path / "data", tmp_path / "task", format="csv") == (
+        f"{tmp_path / 'data'}: no file of this folder has the format csv by what is in it, and none is named by a split. "
+        "Name the files by their splits, such as train.csv and test.csv, or give one file."
+    )
+
+
+def test_two_columns_of_words_and_tags_are_no_table(tmp_path):
+    assert detect(write(tmp_path, "train.tsv", "Ann\tB-PER\npaid\tO\n")).name == "conll"
+    assert detect(write(tmp_path, "names.tsv", "text\ttopic\nAnn paid\tO\n")).name == "tsv"
+
+
+CONLL = "Ann B-PER\npaid O\n\nBo B-PER\npaid O\n"
+PUBTATOR = "1|t|Fever after naproxen\n1|a|None.\n1\t0\t5\tFever\tDisease\tD1\n"
+
+
+@pytest.mark.parametrize(("content", "format"), [(CONLL, "conll"), (PUBTATOR, "pubtator")])
+def test_annotated_files_may_end_in_txt(tmp_path, content, format):
+    for name in ("train", "test"):
+        write(tmp_path / "data", f"{name}.txt", content.replace("1", "2") if name == "test" else content)
+    done = init_task(tmp_path / "data", tmp_path / "task", dev=0)
+    assert (done.task.format, done.task.splits) == (format, ("train", "test"))
+    assert all(document.gold["entities"] for document in done.task.read("test"))
+    alone = init_task(tmp_path / "data" / "train.txt", tmp_path / "alone", dev=0, test=0)
+    assert any(line.startswith(f"the format is {format}") for line in alone.assumptions)
+
+
+def test_texts_without_labels_are_refused_with_the_command(tmp_path):
+    write(tmp_path / "notes", "a.txt", "Ann paid Bo.\nTwice.\n")
+    for path in (tmp_path / "notes", tmp_path / "notes" / "a.txt"):
+        assert f"{path}: these are texts without labels. Declare what to label: --field" in refused(path)
 
 
 def test_files_of_several_formats_are_refused(tmp_path, monkeypatch):

@@ -13,17 +13,31 @@ from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.declaration.task_yaml import OF_RECORDS, RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import FIELD_NAME, LEVELS, TRACKS, Field, count_labels, drop_overlapping, lost_by_overlap
+from electra_ie.data.fields import (
+    FIELD_NAME,
+    LEVELS,
+    TRACKS,
+    AnyField,
+    AnyFieldT,
+    Field,
+    count_labels,
+    drop_overlapping,
+    lost_by_overlap,
+)
+from electra_ie.data.init.anchored_inference import TAKEN, AnchoredInference, Spanned, relation_keys
 from electra_ie.data.init.cell_labels import are_dates, labels_in, separator_of
 from electra_ie.data.readers.parts.gold import Spans
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument, choice_of
+from electra_ie.formats.concepts import LOST, relations_of_concepts
+from electra_ie.formats.concepts import RELATIONS as OF_CONCEPTS
 from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.json_lines import ONE_LAYER
 
 EXPRESSED = frozenset(
     {
         Feature.IDS, Feature.SPANS, Feature.FRAGMENTS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.LAYERS,
-        Feature.UNANNOTATED, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA,
+        Feature.UNANNOTATED, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA, Feature.RELATIONS, Feature.SYMMETRIC,
+        Feature.SPAN_ATTRIBUTES,
     }
 )  # fmt: skip
 """What a task can express, or what is distinguished below. Everything else is counted as lost."""
@@ -42,7 +56,7 @@ SHOWN = 10
 class Inferred:
     """Fields, the documents with their gold, one line for each assumption, and what separates labels in cells."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[AnyField, ...]
     documents: list[Document]
     assumptions: list[str]
     separators: tuple[str, ...] = ()
@@ -53,7 +67,8 @@ def infer(documents: Sequence[AnnotatedDocument], on_error: OnError) -> Inferred
 
     A layer of spans is a field of kind `spans`. If more than `MAX_OVERLAPPING` of its spans overlap, each of its labels
     is one. A question is a field of kind `classes` if every document that answers it has exactly one label, else of
-    kind `flags`.
+    kind `flags`. Relations of the spans are a field of kind `relations`, and each attribute of spans whose values can
+    be learned is one of kind `attributes`.
 
     Args:
         documents: The documents. Those that are predicted count as unlabeled.
@@ -72,7 +87,10 @@ class _Inference:
         self.assumed: list[str] = []
         self.separators: dict[str, None] = {}
         self.fields: list[Field] = []
+        self.anchored: list[AnyField] = []
         self.documents = [self._bare(document) for document in documents]
+        self.relation_keys = relation_keys(self.documents)
+        self.read_spans: list[dict[str, Span]] = [{} for _ in documents]  # by the ids of their annotations
         self.gold: list[dict[str, object]] = [{} for _ in documents]
         sizes = Counter(document.file for document in documents)
         # Files of one document each are counted together, by folder.
@@ -87,19 +105,25 @@ class _Inference:
         self._find_fields()
         if not self.fields and self._take_values():
             self._find_fields()
+        self._find_anchored()
         self._note_values()
         for spans in self.spans.values():
             spans.report()
         found = [
-            Document(document.id, document.text, gold, document.file, document.line)
+            Document(
+                document.id, document.text, gold, document.file, document.line, chosen=choice_of(document.metadata)
+            )
             for document, gold in zip(self.documents, self.gold, strict=True)
         ]
-        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.assumed)), tuple(self.separators))
+        return Inferred(
+            (*self.fields, *self.anchored), found, list(dict.fromkeys(self.assumed)), tuple(self.separators)
+        )
 
     def _find_fields(self) -> None:
         """Add the fields of all layers and questions."""
         layers = dict.fromkeys(layer for document in self.documents for layer in document.layers or ())
-        questions = dict.fromkeys(name for document in self.documents for name in document.labels)
+        asked = dict.fromkeys(name for document in self.documents for name in document.labels)
+        questions = [name for name in asked if name not in self.relation_keys]  # an empty list of relations looks alike
         for name in layers:
             self._layer(name)
         for name in questions:
@@ -109,6 +133,33 @@ class _Inference:
                 self.assumed.append(
                     f'"{name}" is a field of spans: its labels of {mixed:,} whole documents are not read'
                 )
+
+    def _find_anchored(self) -> None:
+        """Add the fields of relations between the spans of fields, and of their attributes."""
+        if not any(each.kind == "spans" for each in self.fields):
+            unread = {
+                Feature.RELATIONS.value: sum(len(each.relations) for each in self.documents),
+                Feature.SPAN_ATTRIBUTES.value: sum(len(s.attributes) for each in self.documents for s in each.spans),
+            } | {key: sum(len(each.metadata.get(key, ())) for each in self.documents) for key in self.relation_keys}
+            self.assumed += [
+                f"{name}: {number:,} are not read: there is no field of spans"
+                for name, number in unread.items()
+                if number
+            ]
+            return
+        documents = [
+            Spanned(reduced(document, EXPRESSED)[0], gold, spans)
+            for document, gold, spans in zip(self.documents, self.gold, self.read_spans, strict=True)
+        ]
+        inference = AnchoredInference(documents, self.fields, self.on_error)
+        for inferred in (*inference.relations(self.relation_keys), *inference.attributes()):
+            added = self._named(inferred.field, TAKEN)
+            self.anchored.append(added)
+            for gold, own in zip(self.gold, inferred.gold, strict=True):
+                if own is not None:
+                    gold[added.name] = own
+            self._note_field(added, inferred.verdict)
+        self.assumed += inference.assumed
 
     def _take_values(self) -> bool:
         """Take the texts among the other values of records, such as columns of tables, as answers to questions."""
@@ -167,19 +218,32 @@ class _Inference:
 
     def _note_values(self) -> None:
         """Count the other values of records."""
-        keys = Counter(key for document in self.documents for key in document.metadata)
+        if concepts := sum(len(relations_of_concepts(document.metadata)) for document in self.documents):
+            self.assumed.append(
+                f"{LOST}: {concepts:,} are not read: they relate entries of a knowledge base, not spans"
+            )
+        read = (*self.relation_keys, *([OF_CONCEPTS] if concepts else []))
+        keys = Counter(
+            key
+            for document in self.documents
+            for key in document.metadata
+            if key not in read and not (key == CHOSEN and choice_of(document.metadata))
+        )
         if keys:
             self.assumed.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")
 
     def _add(self, field: Field) -> Field:
         """Add a field, with a valid name of its own."""
-        taken = [other.name for other in self.fields]
-        name = valid_name(field.name, taken)
-        source = field.source or field.name
-        self.fields.append(replace(field, name=name, source="" if source == name else source))
+        self.fields.append(self._named(field))
         return self.fields[-1]
 
-    def _note_field(self, field: Field, verdict: str) -> None:
+    def _named(self, field: AnyFieldT, taken: Iterable[str] = ()) -> AnyFieldT:
+        """Return a field with a valid name that is neither taken nor that of another field."""
+        name = valid_name(field.name, [*taken, *(other.name for other in (*self.fields, *self.anchored))])
+        source = field.source or field.name
+        return replace(field, name=name, source="" if source == name else source)
+
+    def _note_field(self, field: AnyField, verdict: str) -> None:
         gold = [gold[field.name] for gold in self.gold if field.name in gold]
         counts = count_labels(field, gold)
         self.assumed.append(f"{field.name}: {field.kind}{verdict} ({len(gold):,} documents; {_listed(counts)})")
@@ -210,7 +274,10 @@ class _Inference:
     def _layer(self, layer: str) -> None:
         """Add the field of a layer, or the fields of its labels."""
         key = layer or ONE_LAYER
-        documents = [self._spans_of(document, layer) for document in self.documents]
+        documents = [
+            self._spans_of(document, layer, read)
+            for document, read in zip(self.documents, self.read_spans, strict=True)
+        ]
         counts = Counter(span.label for spans in documents for span in spans or ())
         if not counts:
             self.assumed.append(f'"{key}" is not a field: it has no span')
@@ -256,8 +323,11 @@ class _Inference:
         none = f", {empty:,} documents count as without any" if empty else ""
         self._note_field(field, overlaps + parts + none)
 
-    def _spans_of(self, document: AnnotatedDocument, layer: str) -> tuple[Span, ...] | None:
-        """Return the spans of a layer, without white space at their edges; None if it is unknown."""
+    def _spans_of(self, document: AnnotatedDocument, layer: str, read: dict[str, Span]) -> tuple[Span, ...] | None:
+        """Return the spans of a layer, without white space at their edges; None if it is unknown.
+
+        read: receives the spans by the ids of their annotations.
+        """
         # An empty list of JSON lines may be an empty layer or a question without labels: other documents tell.
         if layer not in (document.layers or ()) and document.labels.get(layer or ONE_LAYER) != ():
             return None
@@ -266,9 +336,11 @@ class _Inference:
         for span in document.spans:
             if span.layer == layer and span.label:
                 try:
-                    spans.append(builder.fragmented(document.text, span.fragments, span.label, source))
+                    read[span.id] = builder.fragmented(document.text, span.fragments, span.label, source)
                 except UserError as error:
                     self.on_error(error)
+                    continue
+                spans.append(read[span.id])
         return builder.gold(spans)
 
 

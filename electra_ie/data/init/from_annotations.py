@@ -21,16 +21,16 @@ import yaml
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import atomic_path, locked, write
-from electra_ie.common.folders import count
+from electra_ie.common.folders import count, is_saved_data_set
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced, warn
 from electra_ie.data.declaration.task_yaml import DATA_SETS, declaration
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field
 from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.init.field_inference import infer
-from electra_ie.data.init.from_hub import documents_of_hub
+from electra_ie.data.init.from_hub import HubDocuments, documents_of_folder, documents_of_hub
 from electra_ie.data.init.from_pushed import Pushed, pushed_task
 from electra_ie.data.init.split_drawing import draw_splits, rough_scores
 from electra_ie.data.readers import READERS, read_unlabeled
@@ -38,12 +38,16 @@ from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.splits import DEV, SPLITS, TEST, TRAIN, UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.task_files import TASK_FILE
-from electra_ie.formats import FORMATS, format_of
-from electra_ie.formats.annotations import AnnotatedDocument
-from electra_ie.formats.base import Format, Options
-from electra_ie.formats.detection import detect
+from electra_ie.formats import FORMATS, format_of, json_spans
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
+from electra_ie.formats.base import Format, Options, in_one_line
+from electra_ie.formats.detection import candidates, detect
 
+NAMES = {**SPLIT_NAMES, "labeled": TRAIN, "devel": DEV, "development": DEV}
+"""The words in the names of files and folders that say the split."""
 SHOWN = 5
+LOOKED_AT = 50
+"""Texts of a folder of which it is found out whether they are annotated."""
 ENDINGS = (
     *dict.fromkeys(ending for format in FORMATS.values() for ending in format.endings),
     ".json", ".txt", ".xml", ".zip", ".gz", ".ann",
@@ -110,14 +114,21 @@ def init_task(
     _refuse_existing(folder / TASK_FILE)
     if hub_name and not configuration and (pushed := pushed_task(hub_name)):
         return _of_pushed(pushed, hub_name, folder)
-    found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format, options)
+    if hub_name:
+        found, documents = _read_hub(hub_name, configuration, folder)
+    elif is_saved_data_set(root) and format in (None, DATA_SETS):
+        found, documents = _read_saved(root, options)
+    else:
+        found, documents = _read_files(root, format, options)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
     errors.raise_any(f"the data in {path}")
     if not inferred.fields:
         reasons = "; ".join([*found.assumed, *inferred.assumptions])
         message = f"there are no labels that a model could learn: {reasons}."
-        raise UserError(message, file=path, remedy="Annotate spans of texts or labels of documents.")
+        known = "; ".join(filter(None, (json_spans.explain(source.path) for source in documents)))
+        remedy = f"But {known}." if known else "Annotate spans of texts or labels of documents."
+        raise UserError(message, file=path, remedy=remedy)
     remaining = iter(inferred.documents)
     read, left_out = _without_unlabeled_tests(
         {source: list(islice(remaining, len(own))) for source, own in documents.items()}
@@ -153,9 +164,14 @@ def _of_pushed(pushed: Pushed, name: HubName, folder: Path) -> Initialized:
 
 
 def _refuse_plain_texts(root: Path, format: str | None) -> None:
-    """Raise UserError for a .txt, or a folder of nothing else: they have no labels."""
-    files = [path for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else [root]
-    if files and not format and all(file.suffix.lower() == ".txt" and file.is_file() for file in files):
+    """Raise UserError for a .txt, or a folder of nothing else, without annotation: CoNLL and PubTator are .txt, too."""
+    files = sorted(path for path in root.iterdir() if not path.name.startswith(".")) if root.is_dir() else [root]
+    if (
+        files
+        and not format
+        and all(file.suffix.lower() == ".txt" and file.is_file() for file in files)
+        and not any(map(candidates, files[:LOOKED_AT]))
+    ):
         remedy = "Declare what to label: --field NAME=KIND:LABEL,LABEL; then label them: electra-ie label TASK."
         raise UserError("these are texts without labels.", file=root, remedy=remedy)
 
@@ -225,12 +241,26 @@ Documents = dict[_Source, list[AnnotatedDocument]]
 def _read_hub(name: HubName, configuration: str, folder: Path) -> tuple[_Found, Documents]:
     """Return a data set of the hub and the documents of its splits."""
     found = documents_of_hub(name, configuration)
+    where = f"the data stay on the hub: each command reads {name.repository} from there, or from the cache"
+    return _of_splits(found, f"{name.repository} (data set on the hub)", folder, where)
+
+
+def _read_saved(root: Path, options: Options) -> tuple[_Found, Documents]:
+    """Return a data set that the library `datasets` has saved, and the documents of its splits."""
+    if options:
+        remedy = "Omit them: the features of the data set say what its columns are."
+        raise UserError("options of a format (--read) are given for a data set.", file=root, remedy=remedy)
+    name = f"{root.resolve().name} (data set of the library datasets)"
+    return _of_splits(documents_of_folder(root), name, root, f"the data stay in {root}")
+
+
+def _of_splits(found: HubDocuments, name: str, home: Path, where: str) -> tuple[_Found, Documents]:
+    """Return a data set and the documents of its splits, named by the splits of the data set."""
     sources = [_Source(Path(split), split_of(Path(split))) for split in found.documents]
     named, by_name = _named_splits(sources, (), Path())
     documents = dict(zip(named, found.documents.values(), strict=True))
-    where = f"the data stay on the hub: each command reads {name.repository} from there, or from the cache"
-    description = f"Labels of {name.repository} (data set on the hub)."
-    return _Found(DATA_SETS, description, folder, (found.options,), where, [*found.assumed, *by_name]), documents
+    assumed = [*found.assumed, *by_name]
+    return _Found(DATA_SETS, f"Labels of {name}.", home, (found.options,), where, assumed), documents
 
 
 def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found, Documents]:
@@ -240,6 +270,8 @@ def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found,
     """
     format, sources, plain, assumed = _find(root, name)
     given = format.parse(options)
+    if not given and (given := next(filter(None, (format.guess(source.path) for source in sources)), {})):
+        assumed.append(f"its options are {in_one_line(given)}, by what is in it")
     documents = _read(format, sources, plain, root, given)
     of_task = READERS[format.name].options if format.name in READERS else ()
     kept = {key: value for key, value in given.items() if key in of_task}
@@ -259,6 +291,8 @@ def _find(root: Path, name: str | None) -> tuple[Format, list[_Source], list[Pat
     walk = _Walk([format_of(name)] if name else list(FORMATS.values()))
     if root.is_dir():
         walk.descend(root, "")
+        if name and not walk.found:
+            walk.take_named_splits(root)
         format = walk.only_format(root)
     else:
         format = walk.formats[0] if name else detect(root)
@@ -309,6 +343,27 @@ class _Walk:
             self.found.setdefault(format.name, []).append(_Source(path, split))
         return bool(formats)
 
+    def take_named_splits(self, root: Path) -> None:
+        """Add the files that are named by splits, which may have the given format although it is not detected.
+
+        Raises:
+            UserError: There is none, and the format reads files.
+        """
+        (format,) = self.formats
+        if format.writes_folder:
+            return
+        files = [path for path in (*self.left_out, *self.plain) if path.is_file() and split_of(path)]
+        if not files:
+            ending = (*format.endings, ".json")[0]
+            remedy = f"Name the files by their splits, such as train{ending} and test{ending}, or give one file."
+            message = (
+                f"no file of this folder has the format {format.name} by what is in it, and none is named by a split."
+            )
+            raise UserError(message, file=root, remedy=remedy)
+        self.found[format.name] = [_Source(path, split_of(path)) for path in files]
+        self.left_out = [path for path in self.left_out if path not in files]
+        self.plain = [path for path in self.plain if path not in files]
+
     def only_format(self, root: Path) -> Format:
         """Return the format of all sources. Raises UserError if there are several, or none."""
         if len(self.found) > 1:
@@ -342,7 +397,7 @@ def _named_splits(sources: Sequence[_Source], plain: Sequence[Path], root: Path)
 def split_of(path: Path) -> str:
     """Return the split that the name of a file or folder says by its first or last word, or ""."""
     words = [word for word in "".join(c if c.isalpha() else " " for c in path.name.partition(".")[0]).lower().split()]
-    named = [SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES]
+    named = [NAMES[word] for word in words[:1] + words[-1:] if word in NAMES]
     return named[0] if len(set(named)) == 1 else ""
 
 
@@ -369,7 +424,18 @@ def _read(
         ]
         documents[_Source(path, UNLABELED)] = texts
     errors.raise_any(f"the data in {root}")
-    return documents
+    return {
+        source: [_without_labels(document) for document in own] if source.split == UNLABELED else own
+        for source, own in documents.items()
+    }
+
+
+def _without_labels(document: AnnotatedDocument) -> AnnotatedDocument:
+    """Return a text of the split unlabeled: what is said of it is no label, such as the `unknown` of a benchmark."""
+    chosen = {key: value for key, value in document.metadata.items() if key == CHOSEN}
+    return AnnotatedDocument(
+        document.id, document.text, layers=None, metadata=chosen, file=document.file, line=document.line
+    )
 
 
 def _without_unlabeled_tests(
@@ -423,7 +489,7 @@ def _with_ids(
 
 
 def _splits(
-    by_source: Mapping[_Source, Sequence[Document]], fields: Sequence[Field], shares: Mapping[str, float], seed: int
+    by_source: Mapping[_Source, Sequence[Document]], fields: Sequence[AnyField], shares: Mapping[str, float], seed: int
 ) -> tuple[dict[str, list[Document]], list[str]]:
     """Return the documents of each split, and what was assumed."""
     splits: dict[str, list[Document]] = {split: [] for split in SPLITS}
@@ -457,7 +523,7 @@ def _splits(
     return {split: documents for split, documents in splits.items() if documents}, assumed
 
 
-def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Iterator[str]:
+def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[AnyField]) -> Iterator[str]:
     """Yield a line for each field with labels that no document of train has."""
     for field in fields:
         values = [document.gold[field.name] for document in splits[TRAIN] if field.name in document.gold]
@@ -478,7 +544,7 @@ def _in_place(
     folder: Path,
     by_source: Mapping[_Source, Sequence[Document]],
     splits: Mapping[str, Sequence[Document]],
-    fields: Sequence[Field],
+    fields: Sequence[AnyField],
 ) -> Task | None:
     """Return the task on the data where they are; None if its readers do not read the same documents and splits."""
     if found.reader not in READERS or not all(source.split for source in by_source):
@@ -508,7 +574,9 @@ def _content(documents: Iterable[Document]) -> Counter[str]:
     return Counter(repr((document.text, sorted(document.gold.items()))) for document in documents)
 
 
-def _converted(found: _Found, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Task:
+def _converted(
+    found: _Found, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[AnyField]
+) -> Task:
     """Write the documents of each split as JSON lines, and return the task."""
     files = {split: (f"{split}.jsonl",) for split in splits}
     for (name,) in files.values():
@@ -517,8 +585,12 @@ def _converted(found: _Found, folder: Path, splits: Mapping[str, Sequence[Docume
         own = () if split == UNLABELED else fields
         lines = [json.dumps(record_of(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
         write(folder / name, "".join(lines))
-    named = tuple(replace(field, source="") for field in fields)
-    return Task(folder.name, found.description, "jsonl", folder, files, {}, named, folder / TASK_FILE)
+    named = [replace(field, source="") for field in fields]
+    of_texts = tuple(field for field in named if isinstance(field, Field))
+    anchored = tuple(field for field in named if not isinstance(field, Field))
+    return Task(
+        folder.name, found.description, "jsonl", folder, files, {}, of_texts, folder / TASK_FILE, anchored=anchored
+    )
 
 
 def _write_task(task: Task, assumed: Sequence[str]) -> None:
@@ -531,7 +603,7 @@ def _write_task(task: Task, assumed: Sequence[str]) -> None:
         **({"data": folder} if elsewhere else {}),
         "files": {split: names[0] if len(names) == 1 else list(names) for split, names in task.files.items()},
         **({"options": dict(task.options)} if task.options else {}),
-        "fields": {field.name: declaration(field) for field in task.fields},
+        "fields": {field.name: declaration(field) for field in task.all_fields},
     }
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     _write_text(task.file, assumed, text)

@@ -1,40 +1,41 @@
-"""A data set of the hub for `electra-ie init`: what its columns are, and its rows as annotated documents."""
+"""A data set of the library `datasets` for `electra-ie init`: what its columns are, and its annotated documents.
+
+It is on the hub, or in a folder that `save_to_disk` wrote.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.hub_client import HubName
 from electra_ie.common.logs import notice
+from electra_ie.data.fields import RELATIONS
+from electra_ie.data.init.anchored_inference import KEYS as OF_RELATION
 from electra_ie.data.readers.dataset import (
     CONVERTED,
     OPTIONS,
     SPAN_KEYS,
     TEXT,
-    HubDataSet,
     load_from_hub,
     records_of,
+    splits_of_folder,
     text_key,
 )
 from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a
 from electra_ie.data.readers.parts.token_tags import TOKENS
 from electra_ie.formats.annotations import AnnotatedDocument
-from electra_ie.formats.json_lines import document_of
+from electra_ie.formats.json_lines import OF_SPAN, document_of
 from electra_ie.formats.parts.options import settle
+from electra_ie.formats.parts.span_keys import NAMES_OF_KEYS
 from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader
 from electra_ie.formats.parts.tagged_words import OUTSIDE
 
 ID, JOINED = "id", "joined"
 TOKEN_NAMES = (TOKENS, "words")
-NAMES_OF_KEYS = {
-    "start": ("start", "start_offset", "start_char", "start_idx", "begin"),
-    "end": ("end", "end_offset", "end_char", "end_idx", "stop"),
-    "label": ("label", "type", "entity_type", "tag", "category"),
-}
-"""The keys of spans that are known."""
 PAIRS = (("premise", "hypothesis"), ("1", "2"), ("A", "B"), ("a", "b"))
 """The names of two columns that belong together, or the ends of their names."""
 MIN_WORDS = 2
@@ -56,7 +57,7 @@ class HubDocuments:
 class _Columns:
     """The columns of spans or tags, of labels, of other values and those that are not read; with options of the reader.
 
-    text: in words, what the text is.
+    text: in words, what the text is. attributes: the keys of spans that have texts or labels.
     """
 
     spans: tuple[str, ...]
@@ -65,6 +66,7 @@ class _Columns:
     unread: tuple[str, ...]
     options: Mapping[str, Any]
     text: str
+    attributes: tuple[str, ...] = ()
 
 
 def documents_of_hub(name: HubName, configuration: str) -> HubDocuments:
@@ -79,21 +81,37 @@ def documents_of_hub(name: HubName, configuration: str) -> HubDocuments:
     """
     notice(f"reading the data set {name} from the hub, or from the cache")
     found = load_from_hub(name, configuration)
-    columns = _columns(found, name)
+    columns = _columns(found.splits, str(name))
     revision = name.revision if name.revision == CONVERTED and configuration else found.commit
     where = {"name": name.repository, "configuration": configuration, "revision": revision}
     options = {**{key: value for key, value in where.items() if value}, **columns.options}
-    settled = settle(options, OPTIONS, "datasets")
-    errors, documents = ErrorCollector(), {}
-    for split, table in found.splits.items():
-        documents[split] = _documents(table, columns, settled, f"{name}, {split}", errors)
-    errors.raise_any(f"the data set {name}")
     part = f", configuration {configuration}" if configuration else ""
     assumed = [f"the data set is {name.repository} of the hub{part}, at the commit {found.commit}"]
-    assumed.append(columns.text)
+    return _read(found.splits, columns, str(name), options, assumed)
+
+
+def documents_of_folder(folder: Path) -> HubDocuments:
+    """Return the documents of a data set that `save_to_disk` wrote. Raises UserError as `documents_of_hub`."""
+    splits = splits_of_folder(folder)
+    columns = _columns(splits, str(folder))
+    return _read(
+        splits, columns, str(folder), dict(columns.options), ["the folder is a data set of the library datasets"]
+    )
+
+
+def _read(
+    splits: Mapping[str, Any], columns: _Columns, name: str, options: dict[str, Any], assumed: list[str]
+) -> HubDocuments:
+    """Return the documents of all splits, and what was assumed: first `assumed`, then what is said of the columns."""
+    settled = settle(options, OPTIONS, "datasets")
+    errors, documents = ErrorCollector(), {}
+    for split, table in splits.items():
+        documents[split] = _documents(table, columns, settled, f"{name}, {split}", errors)
+    errors.raise_any(f"the data set {name}")
+    more = [columns.text]
     if columns.unread:
-        assumed.append(f"these columns are neither text nor labels, and not read: {', '.join(columns.unread)}")
-    return HubDocuments(documents, options, assumed)
+        more.append(f"these columns are neither text nor labels, and not read: {', '.join(columns.unread)}")
+    return HubDocuments(documents, options, [*assumed, *more])
 
 
 def _documents(
@@ -110,7 +128,7 @@ def _documents(
         kept = {
             **{key: record[key] for key in keys.values() if key in record},
             **labels,
-            **{column: [_span(item) for item in record[column]] for column in layers},
+            **{column: [_span(item, columns.attributes) for item in record[column]] for column in layers},
             "_layers": layers,
             "_metadata": {key: record[key] for key in columns.others if record.get(key) is not None},
         }
@@ -122,23 +140,23 @@ def _documents(
     return documents
 
 
-def _span(item: Any) -> Any:
-    """Return a span with the keys that are read. Others, such as an id that repeats, are left out.
+def _span(item: Any, attributes: Sequence[str]) -> Any:
+    """Return a span with the keys that are read, and its attributes. Others, such as an id that repeats, are left out.
 
     A column of spans has `fragments` in all of them if one has several, null in the others.
     """
     if not isinstance(item, Mapping):
         return item
-    kept = {key: item[key] for key in (*SPAN_KEYS, TEXT) if key in item}
+    kept = {key: item[key] for key in (*SPAN_KEYS, TEXT, *attributes) if key in item}
     return kept if item.get(FRAGMENTS) is None else {**kept, FRAGMENTS: item[FRAGMENTS]}
 
 
 # What the columns are
 
 
-def _columns(found: HubDataSet, name: HubName) -> _Columns:
+def _columns(splits: Mapping[str, Any], name: str) -> _Columns:
     """Find out what the columns are, by the features of the first split and its first rows."""
-    table = next(iter(found.splits.values()))
+    table = next(iter(splits.values()))
     features = table.features or {}
     rows = [row for row, _ in zip(table, range(LOOKED_AT), strict=False)]
     kinds = {column: _kind(feature) for column, feature in features.items() if column != ID}
@@ -158,30 +176,34 @@ def _columns(found: HubDataSet, name: HubName) -> _Columns:
     else:
         listed = ", ".join(features) or "none"
         remedy = "Write a task.yaml with the options text or tokens, and the columns of its fields as from."
-        raise UserError(f"no column looks like a text: {listed}.", file=str(name), remedy=remedy)
+        raise UserError(f"no column looks like a text: {listed}.", file=name, remedy=remedy)
     labels = [
         column
         for column, kind in kinds.items()
         if kind == "label" or (not tokens and kind in ("labels", "texts") and column not in TOKEN_NAMES)
     ]
     read = {*spans, *labels, *texts, tokens}
-    others = [column for column, kind in kinds.items() if kind in (TEXT, "number") and column not in read]
+    others = [column for column, kind in kinds.items() if kind in (TEXT, "number", RELATIONS) and column not in read]
     unread = [column for column in kinds if column not in read and column not in others]
-    unread += [] if tokens else [f"{column}.{key}" for column in spans for key in _unread_keys(features[column])]
+    further = {} if tokens else {column: _further_keys(features[column]) for column in spans}
+    unread += [f"{column}.{key}" for column, keys in further.items() for key, is_text in keys.items() if not is_text]
+    attributes = dict.fromkeys(key for keys in further.values() for key, is_text in keys.items() if is_text)
     columns = " and ".join(texts)
     text = f"the text is the column {columns}" if texts else f"the text is the column {tokens}, joined"
     text = text if len(texts) <= 1 else f"the text is composed of the columns {columns}, a line for each"
-    return _Columns(tuple(spans), tuple(labels), tuple(others), tuple(unread), options, text)
+    return _Columns(tuple(spans), tuple(labels), tuple(others), tuple(unread), options, text, tuple(attributes))
 
 
 def _kind(feature: Any) -> str:
-    """Return what a column may be: text, number, label, texts, labels, spans, or "" for anything else."""
+    """Return what a column may be: text, number, label, texts, labels, spans, relations, or "" for anything else."""
     if is_a(feature, "datasets", "ClassLabel"):
         return "label"
     if is_a(feature, "datasets", "Value"):
         return TEXT if "string" in feature.dtype else "number"
     if _keys(feature):
         return "spans"
+    if isinstance(element(feature), Mapping) and set(OF_RELATION) <= set(element(feature)):
+        return RELATIONS
     inner = _kind(element(feature)) if element(feature) is not None else ""
     return {TEXT: "texts", "label": "labels"}.get(inner, "")
 
@@ -194,11 +216,14 @@ def _keys(feature: Any) -> dict[str, str]:
     return found if all(found.values()) else {}
 
 
-def _unread_keys(feature: Any) -> list[str]:
-    """Return the keys of a feature of spans that are not read."""
+def _further_keys(feature: Any) -> dict[str, bool]:
+    """Return the other keys of a feature of spans, each with whether it has texts or labels, as attributes have."""
     inner = element(feature)
-    keys = inner if isinstance(inner, Mapping) else feature
-    return [key for key in keys if key not in (*_keys(feature).values(), TEXT, FRAGMENTS)]
+    keys = inner if isinstance(inner, Mapping) else {key: element(each) for key, each in feature.items()}
+    known = (*_keys(feature).values(), TEXT, FRAGMENTS)
+    return {
+        key: key not in OF_SPAN and _kind(each) in (TEXT, "label") for key, each in keys.items() if key not in known
+    }
 
 
 def _are_tags(

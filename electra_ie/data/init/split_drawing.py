@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from electra_ie.data.document import Document, is_biased
-from electra_ie.data.fields import Field, count_labels
+from electra_ie.data.fields import AnyField, count_labels
 from electra_ie.data.splits import DEV, TEST, TRAIN
 
 Label = tuple[str, str]
@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def draw_splits(
-    documents: Sequence[Document], fields: Sequence[Field], shares: Mapping[str, float], seed: int
+    documents: Sequence[Document], fields: Sequence[AnyField], shares: Mapping[str, float], seed: int
 ) -> dict[str, list[Document]]:
     """Return the documents of each split, in their original order; a split may be empty.
 
@@ -51,7 +51,7 @@ def draw_splits(
     }
 
 
-def rough_scores(drawn: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> str:
+def rough_scores(drawn: Mapping[str, Sequence[Document]], fields: Sequence[AnyField]) -> str:
     """Return a warning if scores on the drawn test split are rough, since it is small; else "".
 
     It says how small dev and test are, and which labels have one example or none in them.
@@ -77,7 +77,7 @@ def rough_scores(drawn: Mapping[str, Sequence[Document]], fields: Sequence[Field
     return f"scores are rough on so few documents: {sizes}.{examples} {remedy}"
 
 
-def _labels(documents: Sequence[Document], fields: Sequence[Field]) -> list[Label]:
+def _labels(documents: Sequence[Document], fields: Sequence[AnyField]) -> list[Label]:
     """Return the labels that documents have, each once."""
     return [
         (field.name, label)

@@ -63,7 +63,7 @@ def read(
         keys.report()
 
 
-def _in_order(arguments: Arguments) -> Arguments:
+def in_order(arguments: Arguments) -> Arguments:
     """Return the arguments of a relation, head first: `Arg1`, also if the file names `Arg2` before it."""
     return tuple(sorted(arguments)) if {role for role, _ in arguments} == set(ROLES) else arguments
 
@@ -178,7 +178,7 @@ class AnnotationReader:
                 labels = dict.fromkeys(label for field in self.relation_fields for label in field.labels)
                 remedy = f"{nearest(relation.label, labels)} The option ignore: [{relation.label}] leaves it out."
                 raise place.error(f'no field has the relation "{relation.label}".', remedy)
-            ends = [by_id.get(target) for _, target in _in_order(relation.arguments)]
+            ends = [by_id.get(target) for _, target in in_order(relation.arguments)]
             if len(ends) != 2 or None in ends:  # noqa: PLR2004 - of an event, of several spans, or of a skipped one
                 self.not_read["relations of other than two spans that are read"] += 1
                 continue

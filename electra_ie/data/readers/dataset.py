@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from electra_ie.common.errors import OnError, UserError, first_line, nearest
+from electra_ie.common.folders import SAVED, SAVED_SPLIT
 from electra_ie.common.hub_client import (
     COMMIT,
     HubName,
@@ -53,8 +54,6 @@ which a text is made if there is none; the columns of fields of spans then have 
 as in the format conll. start, end, label: the keys of spans."""
 CONVERTED = "refs/convert/parquet"
 """The branch on which the hub has data sets as Parquet, with a folder for each configuration."""
-SAVED, SAVED_SPLIT = "dataset_dict.json", "state.json"
-"""Files of the folders that `save_to_disk` writes: of a data set, and of one split."""
 ONE_SPLIT = "train"
 """The name of the split of a data set that was saved as one."""
 SWITCH = f"set the option revision: {CONVERTED}, or name it as ORG/NAME@{CONVERTED}"
@@ -164,7 +163,7 @@ def _split(folder: Path, split: str, options: Mapping[str, Any]) -> tuple[Any, M
         splits = _of_hub(folder, options)
     else:
         _check_local(local, options)
-        splits = _of_folder(local, options)
+        splits = splits_of_folder(local, options["configuration"])
     if split not in splits:
         remedy = f"{nearest(split, splits)} The key files names splits of the data set."
         raise UserError(f'the data set has no split "{split}".', file=options["name"] or folder, remedy=remedy)
@@ -189,7 +188,7 @@ def _check_local(path: Path, options: Mapping[str, Any]) -> None:
         raise UserError("the folder of the data set is empty.", file=path, remedy="Copy the data set here.")
 
 
-def _of_folder(path: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
+def splits_of_folder(path: Path, configuration: str = "") -> Mapping[str, Any]:
     """Return the splits of a local data set. Files are read as a stream, so that no copy is left in a cache."""
     import datasets
 
@@ -199,7 +198,7 @@ def _of_folder(path: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
         if (path / SAVED_SPLIT).is_file():
             table = datasets.load_from_disk(str(path))
             return {str(table.split or ONE_SPLIT): table}
-        builder = datasets.load_dataset_builder(str(path), options["configuration"] or None)
+        builder = datasets.load_dataset_builder(str(path), configuration or None)
         if hasattr(builder.config, "keep_default_na"):
             # Of CSV files the library reads words such as None, NA and nan as null, which would lose texts and labels.
             builder.config.keep_default_na, builder.config.na_values = False, [""]
@@ -279,7 +278,7 @@ def _converted(name: HubName, configuration: str, commit: str) -> HubDataSet:
     if not (folder / configuration).is_dir():
         message = f'the configuration "{configuration}" is not in the cache.'
         raise UserError(message, file=str(name), remedy="Load it once with network access.")
-    return HubDataSet(_of_folder(folder / configuration, {"configuration": ""}), folder.name)
+    return HubDataSet(splits_of_folder(folder / configuration), folder.name)
 
 
 @contextmanager

@@ -258,10 +258,11 @@ def _said(
         UserError: A value is no text, or a key looks like a misspelling of a field's.
     """
     entries = [*value_of(item, "attributes", list, source, [])] if attributes else []
+    known = (*OF_SPANS, *(of.column for of in attributes))
     for of in attributes:
         if item.get(of.column) is not None:
             entries.append([of.column, item[of.column]])
-        elif similar := [key for key in item if key not in (*OF_SPANS, of.column) and is_misspelling(key, of.column)]:
+        elif similar := [key for key in item if key not in known and is_misspelling(key, of.column)]:
             message = f'a span of "{field.column}" has no "{of.column}", but "{similar[0]}".'
             raise source.error(message, f'Rename it, or set from: "{similar[0]}" in the field {of.name}.')
     for entry in entries:

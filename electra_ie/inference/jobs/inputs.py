@@ -13,7 +13,7 @@ from pathlib import Path
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.files import descriptors
-from electra_ie.common.folders import Listing, count, walk
+from electra_ie.common.folders import Listing, count, is_saved_data_set, walk
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, escape_undecodable, relative
 from electra_ie.data.document import Document
@@ -21,7 +21,7 @@ from electra_ie.data.readers import READERS
 from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task import Task
 from electra_ie.formats.parts.record_ids import repeated
-from electra_ie.inference.jobs.kinds import RECORDS, STANDARD_INPUT, TABLES, is_saved, kind_of, suffix_of
+from electra_ie.inference.jobs.kinds import RECORDS, STANDARD_INPUT, TABLES, kind_of, suffix_of
 from electra_ie.inference.jobs.own_files import without_own
 from electra_ie.inference.jobs.reading import Reading
 from electra_ie.inference.jobs.seen_ids import SeenIds
@@ -145,7 +145,7 @@ class Inbox:
             if not matches:
                 raise UserError("no file has a name of this pattern.", file=path, remedy="Check the pattern.")
             start = _fixed_length(path)
-            files = [match for match in matches if not os.path.isdir(match) or is_saved(Path(match))]
+            files = [match for match in matches if not os.path.isdir(match) or is_saved_data_set(Path(match))]
             for match in files or matches:
                 self._add_existing(match, start)
         else:
@@ -154,7 +154,7 @@ class Inbox:
     def _add_existing(self, path: str, start: int | None = None) -> None:
         """Add a file, or what a folder has. start: where the ids begin in the path, if it is one of a pattern."""
         folder = Path(path)
-        if not folder.is_dir() or is_saved(folder):
+        if not folder.is_dir() or is_saved_data_set(folder):
             self.files.append(_File(str(folder), len(str(folder)) - len(folder.name) if start is None else start))
             return
         listing = walk(folder, self.endings)

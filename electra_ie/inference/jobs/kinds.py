@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from electra_ie.data.readers.dataset import SAVED, SAVED_SPLIT
-
 STANDARD_INPUT = Path("-")
 TABLES = {".csv": "csv", ".tsv": "tsv"}
 PAGES = (".html", ".htm", ".xhtml")
@@ -48,8 +46,3 @@ def kind_of(path: Path) -> str:
 def is_converted(name: str) -> bool:
     """Return whether the text of a file is made by a library."""
     return name.lower().endswith(CONVERTED)
-
-
-def is_saved(folder: Path) -> bool:
-    """Return whether a folder is a data set that `save_to_disk` of `datasets` wrote."""
-    return (folder / SAVED).is_file() or (folder / SAVED_SPLIT).is_file()
