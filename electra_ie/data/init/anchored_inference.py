@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.folders import count
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.anchored.relation_pairs import NONE, normalized
@@ -16,15 +14,12 @@ from electra_ie.data.fields import RELATIONS, AnchoredField, AttributeField, Fie
 from electra_ie.data.readers.annotated import in_order
 from electra_ie.data.readers.jsonl import OF_SPANS
 from electra_ie.data.readers.parts.attributes import FLAGS, SpanAttributes
-from electra_ie.data.readers.parts.relations import SHAPE
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.annotations import AnnotatedDocument
 
 MAX_VALUES = 20
 """An attribute of more values is no class of a span, but a name or a code."""
 MIN_REPETITION, MIN_SPANS = 2, 10
 """From this number of spans on, the values of an attribute need to be given this often on average."""
-KEYS = ("head", "tail", "label")
-"""The keys of a relation in a record of JSON lines."""
 TAKEN = (*OF_SPANS, "references", "notes", "score")
 """Keys of spans, which no attribute may have for its own."""
 
@@ -58,30 +53,16 @@ class InferredField:
     verdict: str
 
 
-def relation_keys(documents: Iterable[AnnotatedDocument]) -> list[str]:
-    """Return the keys of records of JSON lines that have relations: objects with a head, a tail and a label."""
-    values: dict[str, list[Any]] = {}
-    for document in documents:
-        for key, value in document.metadata.items():
-            values.setdefault(key, []).append(value)
-    return [key for key, listed in values.items() if all(map(_are_relations, listed)) and any(listed)]
-
-
-def _are_relations(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) and set(KEYS) <= set(item) for item in value)
-
-
 class AnchoredInference:
     """Infers the fields that are anchored to the spans of the fields of spans. `assumed` says what is not read.
 
     Args:
         documents: The documents, with the gold of the fields of spans.
         fields: All fields so far.
-        on_error: Called for each relation that is invalid.
     """
 
-    def __init__(self, documents: Sequence[Spanned], fields: Sequence[Field], on_error: OnError) -> None:
-        self.documents, self.on_error = documents, on_error
+    def __init__(self, documents: Sequence[Spanned], fields: Sequence[Field]) -> None:
+        self.documents = documents
         self.fields = [each for each in fields if each.kind == "spans"]
         self.assumed: list[str] = []
         for document in documents:
@@ -94,49 +75,24 @@ class AnchoredInference:
 
     # Relations
 
-    def relations(self, keys: Iterable[str]) -> Iterator[InferredField]:
-        """Yield the field of the relations that the format has, and that of each of these keys of records."""
-        if any(document.annotated.relations for document in self.documents):
-            yield from self._relation_field(RELATIONS, [self._annotated(document) for document in self.documents])
-        layers = {layer for document in self.documents for layer in document.annotated.layers or ()}
-        for key in keys:
-            places = any(type(item[end]) is int for item in self._items(key) for end in KEYS[:2])
-            if places and len(layers) > 1:
-                self.assumed.append(
-                    f'"{key}" is not a field: its relations give the places of spans in a list, and the records have '
-                    f"{len(layers)} lists of spans; give head and tail in full"
-                )
-                continue
-            yield from self._relation_field(key, [self._stated(document, key) for document in self.documents])
+    def relations(self) -> Iterator[InferredField]:
+        """Yield a field for each layer of relations."""
+        layers = dict.fromkeys(each.layer for document in self.documents for each in document.annotated.relations)
+        for layer in layers:
+            yield from self._relation_field(layer or RELATIONS, [self._stated(each, layer) for each in self.documents])
 
-    def _items(self, key: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the relations under a key of the records."""
-        for document in self.documents:
-            yield from document.annotated.metadata.get(key) or ()
+    def _stated(self, document: Spanned, layer: str) -> list[tuple[str, str, str, bool]] | None:
+        """Return the ids of head and tail, the label, and whether there is no direction, of each relation of a layer.
 
-    def _annotated(self, document: Spanned) -> list[tuple[str, str, str, bool]] | None:
-        """Return the ids of head and tail, the label, and whether there is no direction, of each relation."""
-        if not self.is_labeled(document):
+        None if they are unknown: the document was not annotated with the layer, or its spans are unknown.
+        """
+        if not self.is_labeled(document) or layer not in document.annotated.relation_layers:
             return None
         found = []
         for relation in document.annotated.relations:
-            (_, head), (_, tail) = in_order(relation.arguments)
-            found.append((head, tail, relation.label, relation.symmetric))
-        return found
-
-    def _stated(self, document: Spanned, key: str) -> list[tuple[str, str, str, bool]] | None:
-        """Return the relations that a record states under a key, as `_annotated` does; None if it has no such key."""
-        annotated, found = document.annotated, []
-        if key not in annotated.metadata and annotated.labels.get(key) != ():
-            return None
-        for item in annotated.metadata.get(key) or ():
-            try:
-                head, tail = (_end(item[name], annotated.spans, key, document.source) for name in KEYS[:2])
-                if not isinstance(item["label"], str):
-                    raise document.source.error(f'"{key}" contains the label {item["label"]!r}.', SHAPE)
-                found.append((head, tail, item["label"], False))
-            except UserError as error:
-                self.on_error(error)
+            if relation.layer == layer:
+                (_, head), (_, tail) = in_order(relation.arguments)
+                found.append((head, tail, relation.label, relation.symmetric))
         return found
 
     def _relation_field(
@@ -243,25 +199,6 @@ class AnchoredInference:
             for span in document.gold.get(each.name, ())  # type: ignore[attr-defined]
             if span.label in of
         }
-
-
-def _end(value: Any, spans: Sequence[AnnotatedSpan], key: str, source: SourceLine) -> str:
-    """Return the id of the span that is head or tail of a relation.
-
-    Raises:
-        UserError: The record has no such span.
-    """
-    if type(value) is int:
-        if not 0 <= value < len(spans):
-            message = f'"{key}" gives the place {value}, and the record has {len(spans)} spans.'
-            raise source.error(message, "Places begin with 0.")
-        return spans[value].id
-    if isinstance(value, dict):
-        place = tuple(value.get(name) for name in ("start", "end", "label"))
-        for span in spans:
-            if (span.start, span.end, span.label) == place:
-                return span.id
-    raise source.error(f'"{key}" names {value!r:.60}, which is no span of the record.', SHAPE)
 
 
 def _chosen(name: str, said: Mapping[Span, Collection[str | None]], is_flag: bool) -> dict[Span, str]:

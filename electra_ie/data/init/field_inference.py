@@ -24,7 +24,7 @@ from electra_ie.data.fields import (
     drop_overlapping,
     lost_by_overlap,
 )
-from electra_ie.data.init.anchored_inference import TAKEN, AnchoredInference, Spanned, relation_keys
+from electra_ie.data.init.anchored_inference import TAKEN, AnchoredInference, Spanned
 from electra_ie.data.init.cell_labels import are_dates, labels_in, separator_of
 from electra_ie.data.readers.parts.gold import Spans
 from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument, choice_of
@@ -37,7 +37,7 @@ EXPRESSED = frozenset(
     {
         Feature.IDS, Feature.SPANS, Feature.FRAGMENTS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.LAYERS,
         Feature.UNANNOTATED, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA, Feature.RELATIONS, Feature.SYMMETRIC,
-        Feature.SPAN_ATTRIBUTES,
+        Feature.SPAN_ATTRIBUTES, Feature.RELATION_LAYERS,
     }
 )  # fmt: skip
 """What a task can express, or what is distinguished below. Everything else is counted as lost."""
@@ -89,7 +89,6 @@ class _Inference:
         self.fields: list[Field] = []
         self.anchored: list[AnyField] = []
         self.documents = [self._bare(document) for document in documents]
-        self.relation_keys = relation_keys(self.documents)
         self.read_spans: list[dict[str, Span]] = [{} for _ in documents]  # by the ids of their annotations
         self.gold: list[dict[str, object]] = [{} for _ in documents]
         sizes = Counter(document.file for document in documents)
@@ -122,8 +121,7 @@ class _Inference:
     def _find_fields(self) -> None:
         """Add the fields of all layers and questions."""
         layers = dict.fromkeys(layer for document in self.documents for layer in document.layers or ())
-        asked = dict.fromkeys(name for document in self.documents for name in document.labels)
-        questions = [name for name in asked if name not in self.relation_keys]  # an empty list of relations looks alike
+        questions = dict.fromkeys(name for document in self.documents for name in document.labels)
         for name in layers:
             self._layer(name)
         for name in questions:
@@ -140,7 +138,7 @@ class _Inference:
             unread = {
                 Feature.RELATIONS.value: sum(len(each.relations) for each in self.documents),
                 Feature.SPAN_ATTRIBUTES.value: sum(len(s.attributes) for each in self.documents for s in each.spans),
-            } | {key: sum(len(each.metadata.get(key, ())) for each in self.documents) for key in self.relation_keys}
+            }
             self.assumed += [
                 f"{name}: {number:,} are not read: there is no field of spans"
                 for name, number in unread.items()
@@ -151,8 +149,8 @@ class _Inference:
             Spanned(reduced(document, EXPRESSED)[0], gold, spans)
             for document, gold, spans in zip(self.documents, self.gold, self.read_spans, strict=True)
         ]
-        inference = AnchoredInference(documents, self.fields, self.on_error)
-        for inferred in (*inference.relations(self.relation_keys), *inference.attributes()):
+        inference = AnchoredInference(documents, self.fields)
+        for inferred in (*inference.relations(), *inference.attributes()):
             added = self._named(inferred.field, TAKEN)
             self.anchored.append(added)
             for gold, own in zip(self.gold, inferred.gold, strict=True):
@@ -222,7 +220,7 @@ class _Inference:
             self.assumed.append(
                 f"{LOST}: {concepts:,} are not read: they relate entries of a knowledge base, not spans"
             )
-        read = (*self.relation_keys, *([OF_CONCEPTS] if concepts else []))
+        read = [OF_CONCEPTS] if concepts else []
         keys = Counter(
             key
             for document in self.documents

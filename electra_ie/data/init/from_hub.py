@@ -14,7 +14,6 @@ from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.hub_client import HubName
 from electra_ie.common.logs import notice
 from electra_ie.data.fields import RELATIONS
-from electra_ie.data.init.anchored_inference import KEYS as OF_RELATION
 from electra_ie.data.readers.dataset import (
     CONVERTED,
     OPTIONS,
@@ -29,6 +28,7 @@ from electra_ie.data.readers.parts.table_rows import element, feature_names, is_
 from electra_ie.data.readers.parts.token_tags import TOKENS
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.json_lines import OF_SPAN, document_of
+from electra_ie.formats.parts.json_relations import HEAD, TAIL
 from electra_ie.formats.parts.options import settle
 from electra_ie.formats.parts.span_keys import NAMES_OF_KEYS
 from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader
@@ -55,12 +55,13 @@ class HubDocuments:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns of spans or tags, of labels, of other values and those that are not read; with options of the reader.
+    """The columns of spans or tags, of relations, of labels, of other values and those that are not read; with options.
 
     text: in words, what the text is. attributes: the keys of spans that have texts or labels.
     """
 
     spans: tuple[str, ...]
+    relations: tuple[str, ...]
     labels: tuple[str, ...]
     others: tuple[str, ...]
     unread: tuple[str, ...]
@@ -118,18 +119,21 @@ def _documents(
     table: Any, columns: _Columns, options: Mapping[str, Any], name: str, errors: ErrorCollector
 ) -> list[AnnotatedDocument]:
     """Return the documents of a split."""
-    used = [*columns.spans, *columns.labels, *columns.others]
+    used = [*columns.spans, *columns.relations, *columns.labels, *columns.others]
     records = records_of(table, table.features, used, columns.spans, options, name, errors.add)
     spans, documents = SpanReader(name), []
     keys = {"text": text_key(options), "id": options["id"]}
     for source, record in records:
         labels = {column: record.get(column) for column in columns.labels}
         layers = [column for column in columns.spans if record.get(column) is not None]
+        related = [column for column in columns.relations if record.get(column) is not None]
         kept = {
             **{key: record[key] for key in keys.values() if key in record},
             **labels,
             **{column: [_span(item, columns.attributes) for item in record[column]] for column in layers},
+            **{column: record[column] for column in related},
             "_layers": layers,
+            **({"_relation_layers": related} if columns.relations else {}),
             "_metadata": {key: record[key] for key in columns.others if record.get(key) is not None},
         }
         try:
@@ -182,8 +186,9 @@ def _columns(splits: Mapping[str, Any], name: str) -> _Columns:
         for column, kind in kinds.items()
         if kind == "label" or (not tokens and kind in ("labels", "texts") and column not in TOKEN_NAMES)
     ]
-    read = {*spans, *labels, *texts, tokens}
-    others = [column for column, kind in kinds.items() if kind in (TEXT, "number", RELATIONS) and column not in read]
+    relations = [column for column, kind in kinds.items() if kind == RELATIONS]
+    read = {*spans, *relations, *labels, *texts, tokens}
+    others = [column for column, kind in kinds.items() if kind in (TEXT, "number") and column not in read]
     unread = [column for column in kinds if column not in read and column not in others]
     further = {} if tokens else {column: _further_keys(features[column]) for column in spans}
     unread += [f"{column}.{key}" for column, keys in further.items() for key, is_text in keys.items() if not is_text]
@@ -191,7 +196,9 @@ def _columns(splits: Mapping[str, Any], name: str) -> _Columns:
     columns = " and ".join(texts)
     text = f"the text is the column {columns}" if texts else f"the text is the column {tokens}, joined"
     text = text if len(texts) <= 1 else f"the text is composed of the columns {columns}, a line for each"
-    return _Columns(tuple(spans), tuple(labels), tuple(others), tuple(unread), options, text, tuple(attributes))
+    return _Columns(
+        tuple(spans), tuple(relations), tuple(labels), tuple(others), tuple(unread), options, text, tuple(attributes)
+    )
 
 
 def _kind(feature: Any) -> str:
@@ -202,7 +209,7 @@ def _kind(feature: Any) -> str:
         return TEXT if "string" in feature.dtype else "number"
     if _keys(feature):
         return "spans"
-    if isinstance(element(feature), Mapping) and set(OF_RELATION) <= set(element(feature)):
+    if isinstance(element(feature), Mapping) and {HEAD, TAIL} <= set(element(feature)):
         return RELATIONS
     inner = _kind(element(feature)) if element(feature) is not None else ""
     return {TEXT: "texts", "label": "labels"}.get(inner, "")
