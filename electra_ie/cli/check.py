@@ -71,6 +71,7 @@ def _show(report: CheckReport, show_text: bool) -> None:
                 "tokens, median": lengths[row.split].median if row.split in lengths else None,
                 "longest": lengths[row.split].longest if row.split in lengths else None,
                 "main script": next((of.script for of in report.scripts if of.split == row.split), None),
+                "main language": next((of.language for of in report.languages if of.split == row.split), None),
             }
             for row in report.splits
         ]
