@@ -583,7 +583,7 @@ def _converted(
         _refuse_existing(folder / name)
     for split, (name,) in files.items():
         own = () if split == UNLABELED else fields
-        lines = [json.dumps(record_of(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
+        lines = [json.dumps(_quoted(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
         write(folder / name, "".join(lines))
     named = [replace(field, source="") for field in fields]
     of_texts = tuple(field for field in named if isinstance(field, Field))
@@ -591,6 +591,17 @@ def _converted(
     return Task(
         folder.name, found.description, "jsonl", folder, files, {}, of_texts, folder / TASK_FILE, anchored=anchored
     )
+
+
+def _quoted(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
+    """Return the record of a document with the texts of its spans, which prove the unit of their offsets."""
+    record = record_of(document, fields)
+    for field in fields:
+        if field.kind == "spans":
+            for item, span in zip(record[field.name] or (), document.gold.get(field.name, ()), strict=True):
+                parts = [document.text[start:end] for start, end in span.ranges]
+                item["text"] = parts if span.fragments else parts[0]
+    return record
 
 
 def _write_task(task: Task, assumed: Sequence[str]) -> None:
