@@ -201,12 +201,14 @@ def test_relations_of_records_in_full_and_by_place_and_none(tmp_path):
     full = {"head": of_record(ANN)[0], "tail": of_record(ACME)[0], "label": "works_for"}
     path = write(tmp_path, "a.jsonl", records(
         {"text": TEXT, "names": of_record(ANN, ACME), "ties": [{"head": 0, "tail": 1, "label": "works_for"}]},
-        {"text": TEXT, "names": of_record(ANN, ACME), "ties": [full]},
+        {"text": TEXT, "names": of_record(ANN, ACME), "ties": [full, full]},
         {"text": TEXT, "names": of_record(ANN, ACME), "ties": []},
         {"text": TEXT, "names": of_record(ANN, ACME)},
     ))  # fmt: skip
-    task = init_task(path, tmp_path / "task", dev=0, test=0).task
+    done = init_task(path, tmp_path / "task", dev=0, test=0)
+    task = done.task
     assert task.anchored == (RelationField("ties", ("works_for",)),)
+    assert any("between spans of names, 1 repeated ones count once" in line for line in done.assumptions)
     gold = [document.gold.get("ties") for document in task.read("train")]
     assert gold == [(GoldRelation(ANN, ACME, "works_for"),), (GoldRelation(ANN, ACME, "works_for"),), (), None]
 

@@ -129,6 +129,8 @@ class AnchoredInference:
         verdict = f", between spans of {', '.join(each.name for each in self.fields)}"
         verdict += f", without a direction: {', '.join(symmetric_labels)}" if symmetric_labels else ""
         verdict += f", {further:,} further ones of the same two spans count as missed" if further else ""
+        repeated = sum(len(own) for own in gold if own) - sum(len(own) for own in found if own)
+        verdict += f", {repeated:,} repeated ones count once" if repeated else ""
         yield InferredField(inferred, found, verdict)
 
     # Attributes
