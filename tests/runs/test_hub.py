@@ -624,7 +624,7 @@ def test_a_task_yaml_that_push_data_did_not_write_is_not_used(hub, full, tmp_pat
     repository.commit("main", {**hub.files("datasets/acme/full"), "task.yaml": content})
     monkeypatch.chdir(tmp_path)
     made = electra_ie.init("acme/full", dev=0, test=0)
-    assert made.task.description == "Labels of acme/full (data set on the hub)." and not made.task.anchored
+    assert made.task.description == "Labels of acme/full (data set on the hub)." and made.task.format == "datasets"
 
 
 COMMANDS = """
