@@ -111,6 +111,7 @@ REAL = {
 """By data set: a file or folder of it, the options, and the kinds of the fields."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_data_sets_become_tasks(tmp_path, name):
     file, options, kinds = REAL[name]
