@@ -26,7 +26,8 @@ def list_tasks() -> list[str]:
 def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the task file for its path, its folder or a shipped name. Raises UserError if there is none."""
     path = Path(name_or_path)
-    _refuse_data(path)
+    if path.is_file() and path.suffix.lower() not in ENDINGS:
+        _refuse_data(path)
     for file in (path, path / TASK_FILE, shipped("tasks") / path / TASK_FILE):
         if file.is_file():
             return file
@@ -40,9 +41,9 @@ def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
 
 def _refuse_data(path: Path) -> None:
     """Raise UserError for a file of annotated data, of which a task can be made."""
-    from electra_ie.formats.detection import candidates
+    from electra_ie.formats.detection import candidates  # of all formats, which the name of a task needs not
 
-    if path.is_file() and path.suffix.lower() not in ENDINGS and (found := candidates(path)):
+    if found := candidates(path):
         titles = " or ".join(format.title for format in found)
         remedy = f"electra-ie init {os.fspath(path)} makes a task of it."
         raise UserError(f"this is data ({titles}), and no task.", file=path, remedy=remedy)
