@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_ie.calibration.decisions import DROPPED, REVIEW
+from electra_ie.calibration.decisions import DROPPED
 from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import MAX_SHOWN, UserError
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import escape_undecodable
+from electra_ie.data.declaration.record_plan import TO_REVIEW
 from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.review import Queue, place, queue_line
@@ -85,7 +86,7 @@ class Extraction(dict[str, int]):
         for record, document in zip(records, chunk.documents, strict=True):
             found, related = record["findings"], record.get("relations", [])
             queued = queue.split(record, document.text, calibration)
-            waiting = sum(finding["decision"] == REVIEW for finding in found)
+            waiting = record[TO_REVIEW]
             left = len(found) + len(related) - len(record["findings"]) - len(record.get("relations", ()))
             lost = [place(finding) for finding in found if finding["decision"] == DROPPED]
             possible = sum(place(each["head"]) not in lost and place(each["tail"]) not in lost for each in related)
