@@ -97,7 +97,7 @@ class _Inference:
         self.spans = {place: Spans(place) for place in dict.fromkeys(places.values())}
         self.spans_of_file = {file: self.spans[place] for file, place in places.items()}
         self.on_error = on_error
-        self._note_losses(documents)
+        self.expressed = self._without_losses(documents)
 
     def result(self) -> Inferred:
         """Return the fields and the documents with their gold."""
@@ -146,8 +146,8 @@ class _Inference:
             ]
             return
         documents = [
-            Spanned(reduced(document, EXPRESSED)[0], gold, spans)
-            for document, gold, spans in zip(self.documents, self.gold, self.read_spans, strict=True)
+            Spanned(document, gold, spans)
+            for document, gold, spans in zip(self.expressed, self.gold, self.read_spans, strict=True)
         ]
         inference = AnchoredInference(documents, self.fields)
         for inferred in (*inference.relations(), *inference.attributes()):
@@ -204,15 +204,19 @@ class _Inference:
             return document
         return AnnotatedDocument(document.id, document.text, layers=None, file=document.file, line=document.line)
 
-    def _note_losses(self, documents: Sequence[AnnotatedDocument]) -> None:
-        """Count the annotation that tasks cannot express."""
+    def _without_losses(self, documents: Sequence[AnnotatedDocument]) -> list[AnnotatedDocument]:
+        """Return the documents with what tasks can express, and count the rest. documents: as they were read."""
         if predicted := sum(document.predicted for document in documents):
             self.assumed.append(f"{predicted:,} documents are labeled by a model only: they count as unlabeled")
         losses: Losses = Counter()
+        expressed = []
         for document in self.documents:
-            losses += reduced(document, EXPRESSED)[1]
+            kept, lost = reduced(document, EXPRESSED)
+            expressed.append(kept)
+            losses += lost
         for name, number in losses.items():
             self.assumed.append(f"{name}: {number:,} are not read, since no field expresses them")
+        return expressed
 
     def _note_values(self) -> None:
         """Count the other values of records."""
