@@ -94,7 +94,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     scheme = Tags(found) if found else None
     if others := [] if found else reader.like_tags():
         warn(
-            f"{path}: no word has a value of {options['tags']}, from which tags are read. The values of "
+            f"{path}: tags are read from {options['tags']}, and no word has it. The values of "
             f"{', '.join(others)} look like tags. To read them, set the option tags: {others[0]}."
         )
     for group in _documents(sentences):

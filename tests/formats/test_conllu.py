@@ -79,7 +79,7 @@ def test_tags_under_another_key_are_named(tmp_path, caplog):
     (result,) = read(tmp_path, rows("1 Ann Ent=B-PER|Gloss=B-x", "2 so Ent=O|Gloss=so"))
     assert result.layers is None
     assert (
-        "no word has a value of NER, from which tags are read. The values of Ent look like tags. "
+        "tags are read from NER, and no word has it. The values of Ent look like tags. "
         "To read them, set the option tags: Ent." in caplog.text
     )
     assert labeled(read(tmp_path / "b", rows("1 Ann Ent=B-PER"), tags="Ent")[0]) == [("Ann", "PER")]
