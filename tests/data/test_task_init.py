@@ -23,7 +23,8 @@ from electra_ie.data.document import Document, Span
 from electra_ie.data.document import Relation as GoldRelation
 from electra_ie.data.fields import Field, RelationField
 from electra_ie.data.init.field_inference import infer, valid_name
-from electra_ie.data.init.from_annotations import init_task, split_of
+from electra_ie.data.init.from_annotations import init_task
+from electra_ie.data.init.sources import split_of
 from electra_ie.data.init.split_drawing import draw_splits
 from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
