@@ -1,7 +1,7 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `calibrate`, `extract`, `drift`, `serve`, `suggest`, `label`, `value`, `verify`,
+`compare_runs`, `evaluate`, `calibrate`, `extract`, `resolve`, `drift`, `serve`, `suggest`, `label`, `value`, `verify`,
 `push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an
 `ExportedExtractor` an exported one, without torch. Public names are imported on first use, so that `import electra_ie`
 alone imports no other package.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from electra_ie.api import CalibrationResult as CalibrationResult
     from electra_ie.api import DriftResult as DriftResult
+    from electra_ie.api import Resolution as Resolution
     from electra_ie.api import Suggestions as Suggestions
     from electra_ie.api import TrainResult as TrainResult
     from electra_ie.api import calibrate as calibrate
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from electra_ie.api import pretrain as pretrain
     from electra_ie.api import push_data as push_data
     from electra_ie.api import push_to_hub as push_to_hub
+    from electra_ie.api import resolve as resolve
     from electra_ie.api import serve as serve
     from electra_ie.api import suggest as suggest
     from electra_ie.api import train as train
@@ -73,6 +75,7 @@ _HOMES = {
     "Initialized": "data.init.from_annotations", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
     "calibrate": "api", "drift": "api", "CalibrationResult": "api", "DriftResult": "api",
+    "resolve": "api", "Resolution": "api",
     "verify": "api", "serve": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
     "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
@@ -92,10 +95,10 @@ __all__ = [
     "CalibrationResult", "Callback", "CheckReport", "Choice", "Conversion", "Discriminator", "DiscriminatorConfig",
     "Document", "DriftResult", "ExportedExtractor", "Extractor", "Field", "FieldScores", "Finding", "Findings",
     "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig",
-    "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Suggestions", "Task", "TrainResult",
-    "TrainSettings", "UserError", "Value", "calibrate", "check", "compare", "compare_runs", "convert", "distill",
-    "drift", "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "serve", "suggest",
-    "train", "value", "verify",
+    "PretrainSettings", "Resolution", "RunMeasurement", "RunScores", "Span", "SplitScores", "Suggestions", "Task",
+    "TrainResult", "TrainSettings", "UserError", "Value", "calibrate", "check", "compare", "compare_runs", "convert",
+    "distill", "drift", "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "resolve",
+    "serve", "suggest", "train", "value", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

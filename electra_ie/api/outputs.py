@@ -7,8 +7,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.export_files import export_files
 from electra_ie.data.task import Task
 from electra_ie.data.task_files import TASK_FILE
+from electra_ie.runs.layout import is_exported, run_path_field
 
 
 def check_outputs(files: Sequence[Path], folders: Container[Path] = ()) -> None:
@@ -40,3 +42,9 @@ def data_files(task: Task, unlabeled: Iterable[str] = ()) -> Iterator[Path]:
         yield from path.rglob("*") if path.is_dir() else (path,)
     yield task.file
     yield task.folder / TASK_FILE  # of a run, whose own task.yaml is another file
+
+
+def run_files(run: Path) -> list[Path]:
+    """Return the files of a run or an exported model: models, settings and results."""
+    files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
+    return [*files, *(run / name for name in export_files(run))] if is_exported(run) else files

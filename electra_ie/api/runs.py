@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
+from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs, run_files
+from electra_ie.api.records import make_records, record_maker
 from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
-from electra_ie.common.export_files import export_files
 from electra_ie.common.files import descriptors, is_stream, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
-from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
@@ -26,12 +25,11 @@ from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_strea
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
-from electra_ie.inference.review import LINES, Queue, check_fragments
-from electra_ie.records.grouping import RecordMaker
-from electra_ie.records.writing import check_target, write_records
+from electra_ie.inference.review.queue import LINES, Queue, check_fragments
+from electra_ie.records.writing import check_target
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.export_audit import verify_export
-from electra_ie.runs.layout import is_exported, read_scores, run_path_field
+from electra_ie.runs.layout import is_exported, read_scores
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.inference.scoring import SplitScores
@@ -74,7 +72,7 @@ def evaluate(
     if file and (data is not None or not parse_hub_name(run)):
         folder = run_folder(run)
         files = data if isinstance(data, str | os.PathLike) else None
-        refuse_overwriting([Path(file)], [*_own_files(folder), *data_files(load_task(folder, files))])
+        refuse_overwriting([Path(file)], [*run_files(folder), *data_files(load_task(folder, files))])
     before = read_scores(Path(run))
     scores = score_run(run, split, data)
     if file:
@@ -155,13 +153,13 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     maker = None
     if records is not None:
         check_target(Path(records), target, written)
-        maker = _record_maker(folder, task, data)
+        maker = record_maker(folder, task, data)
     queue = _queue(review, review_format, target, task)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
-    refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
+    refuse_overwriting([*files, *beside, *descriptors(output)], [*run_files(folder), *inbox.sources()])
     job = Job(
         folder,
         inbox,
@@ -183,10 +181,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
             return extract_to_stream(job, stream)
     extraction = extract_to_file(job, target)
     if maker and records is not None:
-        made = write_records(maker, target, Path(records), queued=queue is not None)
-        outside = f"; {made.outside:,} findings of their fields are in no record" if made.outside else ""
-        waiting = f"; {made.waiting:,} findings wait for review and are in no record" if made.waiting else ""
-        notice(f"{made.records:,} records{outside}{waiting} -> {os.fspath(records)}")
+        make_records(maker, target, Path(records), queued=queue is not None)
     return extraction
 
 
@@ -250,22 +245,6 @@ def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Pa
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
-
-
-def _record_maker(run: Path, task: Task, data: str | os.PathLike[str] | None) -> RecordMaker:
-    """Return what makes the records of a run. data: the folder of its lists of codes, by default that of the task."""
-    from electra_ie.runs.layout import load_task, refuse_foreign_codes
-
-    if data is not None:
-        return RecordMaker(load_task(run, data))
-    refuse_foreign_codes(run, task)
-    return RecordMaker(task)
-
-
-def _own_files(run: Path) -> list[Path]:
-    """Return the files of a run or an exported model: models, settings and results."""
-    files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
-    return [*files, *(run / name for name in export_files(run))] if is_exported(run) else files
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:

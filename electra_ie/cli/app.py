@@ -18,6 +18,7 @@ from electra_ie.cli.convert import convert, formats
 from electra_ie.cli.distillation import distill
 from electra_ie.cli.export import export
 from electra_ie.cli.labeling import label
+from electra_ie.cli.review import resolve
 from electra_ie.cli.runs import evaluate, extract, push, push_data, verify
 from electra_ie.cli.serving import serve
 from electra_ie.cli.suggest import suggest
@@ -31,7 +32,7 @@ from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, suggest, label, train, distill, pretrain, encoder, compare, settings,
-    evaluate, calibrate, extract, drift, serve, export, verify, push, push_data, value,
+    evaluate, calibrate, extract, resolve, drift, serve, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 

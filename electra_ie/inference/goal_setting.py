@@ -10,21 +10,20 @@ from electra_ie.calibration.found import found_in
 from electra_ie.calibration.goals import Goal
 from electra_ie.calibration.promises import REVIEWED, Outcome, promises
 from electra_ie.calibration.stored import RECALL, Calibration
-from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.leakage import digest_of
-from electra_ie.data.readers import READERS
 from electra_ie.data.splits import DEV, TRAIN
 from electra_ie.data.task import Task
 from electra_ie.formats.annotations import FOUND
-from electra_ie.formats.detection import detect
-from electra_ie.formats.parts.options import parse
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.review import check_fragments, is_queue, read_queue, unreviewed
+from electra_ie.inference.review.documents import read_documents
+from electra_ie.inference.review.queue import check_fragments, is_queue
+from electra_ie.inference.review.reading import read_queue, unreviewed
 from electra_ie.inference.scoring import read
 from electra_ie.runs.layout import AUDIT, model_names
 from electra_ie.runs.model_card import is_generated, model_card
@@ -110,22 +109,15 @@ def _refuse_unreviewed(queued: Sequence[Document], goals: Sequence[Goal], file: 
 
 def _read_any(path: Path, task: Task, goals: Sequence[Goal], options: Sequence[str]) -> list[Document]:
     """Return the documents of a file or folder in any format, with the gold of the fields that it can express."""
-    format = detect(path)
-    name = format.name
-    reader, errors = READERS[name], ErrorCollector()
     wanted = {goal.field for goal in goals}
-    fields = [
-        field for field in task.fields if field.kind in reader.kinds and (field.kind == "spans" or field.name in wanted)
-    ]
-    if missing := wanted - {field.name for field in fields}:
+    read = read_documents(
+        path, task, [each for each in task.fields if each.kind == "spans" or each.name in wanted], options
+    )
+    if missing := wanted - {field.name for field in read.fields}:
         kinds = ", ".join(sorted(missing))
-        raise UserError(f"the format {name} cannot express the fields of the goals ({kinds}).", file=path)
-    check_fragments(name, [field for field in task.fields if field.name in wanted], path)
-    found = {} if options else format.guess(path)
-    own = {**(task.options if task.format == name else found), **parse(options, reader.options, name)}
-    documents = list(reader.read(path, fields, own, errors.add))
-    errors.raise_any(str(path))
-    return documents
+        raise UserError(f"the format {read.format} cannot express the fields of the goals ({kinds}).", file=path)
+    check_fragments(read.format, [field for field in task.fields if field.name in wanted], path)
+    return read.documents
 
 
 def _honest(documents: Sequence[Document], task: Task, file: Path) -> list[Document]:

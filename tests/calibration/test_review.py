@@ -23,7 +23,8 @@ from electra_ie.inference.goal_setting import labeled_documents
 from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.jobs.counts import Extraction
 from electra_ie.inference.jobs.filters import Filters
-from electra_ie.inference.review import Queue, read_queue
+from electra_ie.inference.review.queue import Queue
+from electra_ie.inference.review.reading import read_queue
 from electra_ie.runs.layout import load_task
 from electra_ie.runs.model_card import model_card
 

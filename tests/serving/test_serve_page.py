@@ -16,7 +16,7 @@ from served import held, served
 
 import electra_ie
 from electra_ie.calibration.stored import Calibration, Promise
-from electra_ie.inference.review import read_queue
+from electra_ie.inference.review.reading import read_queue
 from electra_ie.serving.model import ServedModel
 
 TEXT = "invoice goods Arden paid 1.234,56 later than monday 😀𠀀 Brisk paid 9.999,10."

@@ -27,7 +27,7 @@ from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.preannotations import preannotations
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.review import read_queue
+from electra_ie.inference.review.reading import read_queue
 from electra_ie.serving.model import ServedModel
 
 TEXT = leveled.records(1, 9)[0]

@@ -14,7 +14,7 @@ from electra_ie.common.text_files import escape_undecodable
 from electra_ie.data.declaration.record_plan import TO_REVIEW
 from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.filters import Filters
-from electra_ie.inference.review import Queue, place, queue_line
+from electra_ie.inference.review.queue import Queue, place, queue_line
 
 LISTED = 100
 """The number of unreadable inputs that are named one by one. Of the others only the number is printed."""

@@ -41,7 +41,7 @@ from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
 from electra_ie.inference.jobs.writers import Columns, csv_lines, header, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
-from electra_ie.inference.review import Queue
+from electra_ie.inference.review.queue import Queue
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import as_dict
 
