@@ -105,6 +105,7 @@ print(suggester.failure or "loaded", curve, len(choice.result(60)))
 """
 
 
+@pytest.mark.slow
 def test_threads_that_need_transformers_at_the_same_time_import_it_one_after_another(run, encoder):
     command = [sys.executable, "-c", IMPORTS, run, encoder("bert")]
     ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
