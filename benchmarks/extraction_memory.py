@@ -28,6 +28,8 @@ MB = 10**6
 NAMES, GOODS = ("Arden Ltd", "Brisk & Co", "Farrow plc", "Harwick AG"), ("steel", "freight", "rent")
 FILES_BYTES = 2000
 """Bytes of a text in the case of many files."""
+POINTS = 500
+"""The samples that are kept of a case at most."""
 
 
 def sentences(size: int, draw: random.Random) -> str:
@@ -96,6 +98,12 @@ def save_run(folder: Path, layers: int = 1, hidden: int = 32) -> Path:
     return folder / "run"
 
 
+def thinned(samples: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """Return at most POINTS samples, of equal stretches of time those with the most memory."""
+    stretch = max(1, -(-len(samples) // POINTS))
+    return [max(samples[at : at + stretch], key=lambda sample: sample[1]) for at in range(0, len(samples), stretch)]
+
+
 def measure(case: str, size: int, results: Any) -> None:
     """Extract in this process, and put the samples of its memory into `results`."""
     import electra_ie
@@ -117,7 +125,7 @@ def measure(case: str, size: int, results: Any) -> None:
         done.set()
         row = {"megabytes": size / MB, **counts, "before": round(before / MB)}
         row["cpu_seconds"] = round(time.process_time() - cpu)
-        results.put({**row, "samples": samples})
+        results.put({**row, "samples": thinned(samples)})
 
 
 def draw(rows: dict[str, Any], file: Path) -> None:
