@@ -11,7 +11,7 @@ from typing import Any
 
 from electra_ie.values import magnitudes
 from electra_ie.values.locales import has_minus_behind_currency
-from electra_ie.values.number_words import MAX_LENGTH, read_words
+from electra_ie.values.number_words import MAX_LENGTH, read_words, with_digits
 from electra_ie.values.numerals import MAX_DIGITS, NUMBER, readings, refuse_several
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Refused
@@ -133,6 +133,7 @@ def read_amount(text: str, settings: ValueSettings, lexicon: Lexicon) -> Amount:
     Raises:
         Refused: there is no number, more than one, or another word.
     """
+    text = with_digits(text, settings.language)
     matches = list(NUMBER.finditer(text))
     if not matches:
         return _in_words(text, settings, lexicon)

@@ -37,6 +37,7 @@ EVERYWHERE = {
     "억": 10**8,
 }
 """Magnitudes with one meaning in all languages that have them."""
+MILLION, BILLION = 10**6, 10**12
 OF_MONEY = {"m": 10**6, "mm": 10**6, "mn": 10**6, "mn.": 10**6, "mill": 10**6, "mill.": 10**6, "b": 10**9, "tn": 10**12}
 """Letters that are a magnitude beside a currency, and a unit elsewhere."""
 LANGUAGES: dict[str, dict[str, int]] = {
@@ -69,7 +70,14 @@ LANGUAGES: dict[str, dict[str, int]] = {
         "billón": 10**12,
         "billones": 10**12,
     },
-    "pt": {"mil": 10**3, "milhão": 10**6, "milhões": 10**6},
+    "pt": {
+        "mil": 10**3,
+        "milhão": 10**6,
+        "milhões": 10**6,
+        "mil milhões": 10**9,
+        "bilhão": 10**9,
+        "bilhões": 10**9,
+    },
     "it": {
         "mila": 10**3,
         "mille": 10**3,
@@ -110,6 +118,8 @@ LANGUAGES: dict[str, dict[str, int]] = {
     "ja": {"兆": 10**12},
 }
 """The magnitudes of a language. A billion has 9 or 12 zeros, depending on it."""
+LINKS = {"fr": ("de", "d'"), "es": ("de",), "pt": ("de",), "it": ("di",)}
+"""The words of a language between millions and the currency: 3 millions d'euros."""
 MINUS = ("minus", "negative", "moins", "menos", "meno", "负", "負", "минус")
 """Words before a negative number."""
 APPROXIMATE = (
@@ -131,5 +141,11 @@ QUALIFIERS = {
 
 
 def of_language(language: str) -> dict[str, int]:
-    """Return the magnitudes in the texts of a language."""
-    return EVERYWHERE | LANGUAGES.get(language, {})
+    """Return the magnitudes in the texts of a language, those of millions also with the word before the currency.
+
+    A billion of these languages is not among them: in translations it often is that of English.
+    """
+    found = EVERYWHERE | LANGUAGES.get(language, {})
+    large = {word: factor for word, factor in LANGUAGES.get(language, {}).items() if MILLION <= factor < BILLION}
+    linked = {f"{word} {link}": factor for word, factor in large.items() for link in LINKS.get(language, ())}
+    return found | linked

@@ -17,6 +17,12 @@ YUAN = re.compile(
     "零?(?:(?P<hundredths>[0-9一二三四五六七八九])分)?"
 )
 UNITS = {"": 0, "百": 2, "千": 3, "万": 4, "亿": 8, "百万": 6, "千万": 7, "百亿": 10, "千亿": 11}
+MYRIADS = re.compile(
+    r"(?<![\d.,])(?:(?P<hundred_millions>\d{1,4})[亿億억] ?)?(?:(?P<ten_thousands>\d{1,4}|\d,\d{3})[万萬만] ?)?"
+    r"(?P<ones>\d{3,4}|\d,\d{3})?(?![\d.,亿億억万萬만])"
+)
+"""A number in groups of four digits: 1億2000万, 3万5000. Few digits behind 万 may be short for thousands: 3万5."""
+HALVES = re.compile(r"(?i)\b(?:half an? |(?P<whole>\w+) and an? half )(?=(?:thousand|million|billion)\b)")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt")
 LETTERS = re.compile(r"[^\W\d_]+(?:[ -][^\W\d_]+)*")
 MAX_LENGTH = 100
@@ -67,6 +73,27 @@ def with_fraction(text: str) -> str:
         part if part.isdecimal() else DIGITS[part] for part in (match["tenths"] or "0", match["hundredths"] or "0")
     ]
     return text if whole is None else f"{text[: match.start()]}{whole}.{''.join(digits)}元{text[match.end() :]}"
+
+
+def with_digits(text: str, language: str) -> str:
+    """Return a text whose number is in groups of four digits, or has a half in English words, with its digits.
+
+    1億2000万円 becomes 120000000円, and "two and a half million" 2.5 million. Other texts are as they are.
+    """
+    if language == "en" and (half := HALVES.search(text)):
+        whole = "0"
+        if half["whole"]:
+            try:
+                whole = str(read_words(half["whole"], language)[0])
+            except Refused:
+                return text
+        return f"{text[: half.start()]}{whole}.5 {text[half.end() :]}"
+    for match in MYRIADS.finditer(text):
+        parts = [int((part or "0").replace(",", "")) for part in match.groups()]
+        if sum(part is not None for part in match.groups()) > 1:
+            number = parts[0] * 10**8 + parts[1] * 10**4 + parts[2]
+            return f"{text[: match.start()]}{number}{text[match.end() :]}"
+    return text
 
 
 def _chinese(text: str) -> Decimal:
