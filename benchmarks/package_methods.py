@@ -23,11 +23,13 @@ class Method:
 
     supervised_runs: the number of supervised runs of which dev selects one. Without a dev split, it is one run of as
     many times the steps.
+    adapts: whether it adapts the encoder, so that its teacher is not the supervised run.
     """
 
     preset: str
     overrides: tuple[str, ...] = ()
     supervised_runs: int = 1
+    adapts: bool = False
 
 
 SUPERVISED = "supervised"
@@ -37,9 +39,10 @@ METHODS = {
     "complete_texts": Method("self_training", ("mask_ratio=0",)),
     "self_training": Method("self_training"),
     "adversarial": Method("adversarial"),
+    "thorough": Method("thorough", adapts=True),
 }
 """supervised_best_of_3: supervised training at the cost of `self_training`. complete_texts: self-training without
-masks."""
+masks. thorough: self-training with the encoder adapted to the text of the task, also for the teacher."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Runs:
             return self.supervised
         if method.supervised_runs > 1:
             return self._supervised_at_equal_cost(name, method)
-        if TrainSettings.build(None, (), preset=method.preset).has_teacher:
+        if TrainSettings.build(None, (), preset=method.preset).has_teacher and not method.adapts:
             return self._train(name, method, teacher=self.supervised)
         return self._train(name, method)
 
