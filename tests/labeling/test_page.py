@@ -412,6 +412,16 @@ def test_nothing_of_a_text_is_markup_and_everything_has_a_name(browser, tmp_path
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"wider than {width}"
 
 
+def test_the_link_to_the_text_is_seen_when_it_is_focused(browser, tmp_path):
+    with labeling(tmp_path / "task", [ENGLISH]) as (address, _), opened(browser, address) as page:
+        link = page.locator(".skip")
+        assert link.bounding_box()["width"] <= 1
+        link.focus()
+        assert link.bounding_box()["width"] > 50
+        press(page, "Enter")
+        assert page.evaluate("location.hash") == "#pane"
+
+
 def test_many_labels_are_found_by_name(browser, tmp_path):
     folder = tmp_path / "t"
     names = ", ".join(f"label{number}" for number in range(60))
