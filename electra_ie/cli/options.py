@@ -117,3 +117,21 @@ AllowHost = Annotated[
 def as_paths(texts: Sequence[str] | None) -> list[Path] | None:
     """Return the values of an option as paths, which Python functions never take for texts; None if there are none."""
     return [Path(text) for text in texts] if texts else None
+
+
+RecordsFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write the records of the task, with typed values: .jsonl, .csv or .parquet.",
+        show_default=False,
+    ),
+]
+CodesFolder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of the lists of codes of --records [default: that of the run's data].",
+        show_default=False,
+    ),
+]

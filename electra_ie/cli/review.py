@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from electra_ie.cli.options import Run
+from electra_ie.cli.options import CodesFolder, RecordsFile, Run
 
 
 def resolve(
@@ -26,22 +26,8 @@ def resolve(
         str,
         typer.Option("--output", "-o", metavar="FILE", help="File for the findings, JSON lines.", show_default=False),
     ],
-    records: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write the records of the task, with typed values: .jsonl, .csv or .parquet.",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder of the lists of codes of --records [default: that of the run's data].",
-            show_default=False,
-        ),
-    ] = None,
+    records: RecordsFile = None,
+    data: CodesFolder = None,
     read: Annotated[
         list[str] | None,
         typer.Option(

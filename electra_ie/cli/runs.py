@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from electra_ie.cli.options import Data, DryRun, Private, Repository, Run, TaskName
+from electra_ie.cli.options import CodesFolder, Data, DryRun, Private, RecordsFile, Repository, Run, TaskName
 
 
 def evaluate(
@@ -95,22 +95,8 @@ def extract(
             help="Start over, also if the output is that of another model, other options or other inputs.",
         ),
     ] = False,
-    records: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write the records of the task, with typed values: .jsonl, .csv or .parquet.",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder of the lists of codes of --records [default: that of the run's data].",
-            show_default=False,
-        ),
-    ] = None,
+    records: RecordsFile = None,
+    data: CodesFolder = None,
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
     ] = 1,
