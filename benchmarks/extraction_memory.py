@@ -5,7 +5,7 @@
 The encoder has the tokenizer of the default one and one small layer with random weights, so that most of the time and
 memory is that of reading, cutting into windows, decoding and writing. Each case runs in a process of its own, in which
 `psutil` reads the resident memory twice a second. The samples are written to results/extraction_memory.json and drawn
-in results/extraction_memory.png.
+in docs/images/extraction_memory.png.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).parent / "results"
+PLOT = Path(__file__).parents[1] / "docs" / "images" / "extraction_memory.png"
 MB = 10**6
 NAMES, GOODS = ("Arden Ltd", "Brisk & Co", "Farrow plc", "Harwick AG"), ("steel", "freight", "rent")
 FILES_BYTES = 2000
@@ -162,7 +163,7 @@ def main() -> None:
         first, last = max(used[: len(used) // 2]), max(used[len(used) // 2 :])
         print(f"{case}: at most {first} MB in the first half, {last} MB in the second", flush=True)
         file.write_text(json.dumps(rows) + "\n", encoding="utf-8")
-    draw(rows, RESULTS / "extraction_memory.png")
+    draw(rows, PLOT)
 
 
 if __name__ == "__main__":
