@@ -126,9 +126,9 @@ def test_each_finding_is_written_rejected_dropped_or_waits(tmp_path_factory, tas
     counts, final = run(folder, queued, task)
     assert counts.findings + counts.rejected + counts.to_review + dropped == 4
     assert (counts.findings, counts.added) == (len(final["findings"]), 0)
-    kept = {name: {"field", "label", "start", "end", "score"} for name in ("finding",)}["finding"]
-    before = [{key: each[key] for key in kept} for each in found]
-    assert all({key: each[key] for key in kept} in before for each in final["findings"]), "as the model has found it"
+    same = ("field", "label", "start", "end", "score")
+    before = [[each[key] for key in same] for each in found]
+    assert all([each[key] for key in same] in before for each in final["findings"]), "as the model has found it"
 
 
 def test_texts_of_another_tool_replace_the_findings_of_the_fields_that_they_are_labeled_for(tmp_path, task):

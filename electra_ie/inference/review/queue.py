@@ -160,7 +160,7 @@ def check_fragments(format: str, fields: Iterable[Field], file: Path) -> None:
 
 
 def queue_line(record: Mapping[str, Any]) -> str:
-    """Return a record of the queue as a line of JSON without control characters."""
+    """Return a record of the queue or of the findings as a line of JSON without control characters."""
     return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 

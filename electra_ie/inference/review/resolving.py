@@ -11,7 +11,6 @@ from typing import Any
 
 from electra_ie.calibration.decisions import ACCEPTED, DROPPED
 from electra_ie.common.errors import UserError
-from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.declaration.record_plan import TO_REVIEW
@@ -19,7 +18,7 @@ from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.inference.engine.results import fragments_of
-from electra_ie.inference.review.queue import CORRECT, MODEL, place
+from electra_ie.inference.review.queue import CORRECT, MODEL, place, queue_line
 from electra_ie.inference.review.reading import Record
 
 REVIEWED = "reviewed"
@@ -86,7 +85,7 @@ def resolve_findings(findings: Path, decisions: Mapping[str, Decide], model: str
             decide = missing.pop(record["id"], None)
             total.documents += 1
             (decide or _keep)(record, total)
-            file.write(escape_json(json.dumps(record, ensure_ascii=False)) + "\n")
+            file.write(queue_line(record))
         if missing:
             names = ", ".join(list(missing)[:SHOWN]) + ", ..." * (len(missing) > SHOWN)
             message = f"{len(missing):,} of the {len(decisions):,} reviewed texts are not in these findings: {names}."
