@@ -17,6 +17,7 @@ import calibration  # noqa: E402
 import distillation  # noqa: E402
 import extraction  # noqa: E402
 import floors  # noqa: E402
+import hints  # noqa: E402
 import label_replay  # noqa: E402
 import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
@@ -60,7 +61,10 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (distillation, extraction, floors, pooling, relations, serving, steps, stock_reading, training_cost):
+    scripts = (
+        distillation, extraction, floors, hints, pooling, relations, serving, steps, stock_reading, training_cost,
+    )  # fmt: skip
+    for script in scripts:
         assert contains_table(RESULTS, script.table()), script.__name__
     assert extraction.sentences() in " ".join(RESULTS.split())
 
