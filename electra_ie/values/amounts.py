@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact
 from functools import cache, cached_property
+from itertools import product
+from math import prod
 from typing import Any
 
 from electra_ie.values import magnitudes
@@ -35,7 +37,7 @@ class Word:
 
     Args:
         kind: sign, open, close, magnitude, refusal, filler, or a kind of the type that reads the number.
-        meaning: The factor of a magnitude, the rule and reason of a refusal, what the type takes from it.
+        meaning: The factors that a magnitude may be, the rule and reason of a refusal, what the type takes from it.
         fused: Whether a letter may follow or come before it without a blank, as in TEUR and EURm.
     """
 
@@ -90,6 +92,8 @@ class Amount:
             return ""
         if "hyphen" in self.steps:
             return "the hyphen may be a minus"
+        if "scale" in self.steps:
+            return "a billion has 9 zeros in English, and 12 in the language of the locale"
         return "the separator may be of groups or of the fraction: set the locale"
 
     def scaled(self, power: int) -> Amount:
@@ -117,7 +121,9 @@ def base_lexicon(language: str, any_magnitude: bool = False) -> Lexicon:
         for rule, (reason, texts) in magnitudes.QUALIFIERS.items()
         for text in texts
     }
-    factors = magnitudes.of_language(language) | (magnitudes.OF_MONEY if any_magnitude else {})
+    factors = magnitudes.of_language(language) | (
+        {word: (factor,) for word, factor in magnitudes.OF_MONEY.items()} if any_magnitude else {}
+    )
     words = {text: Word("magnitude", factor, fused=len(text) <= 2) for text, factor in factors.items()}  # noqa: PLR2004
     return Lexicon({}, {**signs, **brackets, **refusals, **words})
 
@@ -162,10 +168,12 @@ def _combine(
     if sum(word.kind == "stop" for word in after) > 1:
         raise Refused("unknown_words", "an abbreviation behind the number")
     negative, named = _sign(before, after)
-    factor = _factor(before, after)
-    if factor != 1:
+    factors = _factors(before, after)
+    if factors != [1]:
         named += ("magnitude",)
-    numbers = [times(number, factor) for number in numbers]
+    if len(factors) > 1:
+        named += ("scale",)
+    numbers = [times(number, factor) for factor in factors for number in numbers]
     numbers = [number.copy_negate() if negative and number else number for number in numbers]
     if may_be_hyphen and negative:
         numbers, named = [*numbers, *(number.copy_negate() for number in numbers)], (*named, "hyphen")
@@ -173,17 +181,14 @@ def _combine(
     return Amount(tuple(numbers), (*steps, *named), own_before, own_after)
 
 
-def _factor(before: tuple[Word, ...], after: tuple[Word, ...]) -> Decimal:
-    """Return the product of the magnitudes; one before the number needs a currency, as in EURm 5."""
+def _factors(before: tuple[Word, ...], after: tuple[Word, ...]) -> list[Decimal]:
+    """Return what the product of the magnitudes may be; one before the number needs a currency, as in EURm 5."""
     if not any(word.kind not in GRAMMAR for word in before) and any(word.kind == "magnitude" for word in before):
         raise Refused("magnitude", "a magnitude before the number")
     factors = [word for word in (*before, *after) if word.kind == "magnitude"]
     if len(factors) > MAX_FACTORS or sum(word.fused for word in factors) > 1:
         raise Refused("magnitude", "the magnitudes contradict each other")
-    factor = Decimal(1)
-    for word in factors:
-        factor = EXACT.multiply(factor, Decimal(word.meaning))
-    return factor
+    return [Decimal(prod(chosen)) for chosen in product(*(word.meaning for word in factors))]
 
 
 def is_whole(number: Decimal) -> bool:

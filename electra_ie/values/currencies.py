@@ -14,6 +14,7 @@ PESOS = ("ARS", "CLP", "COP", "CUP", "DOP", "MXN", "PHP", "UYU")
 FRANCS = ("CHF", "XAF", "XOF", "XPF", "BIF", "CDF", "DJF", "GNF", "KMF", "RWF")
 CROWNS = ("SEK", "NOK", "DKK", "ISK", "CZK")
 RUPEES = ("INR", "PKR", "LKR", "NPR", "MUR", "SCR")
+PAISE = ("INR", "PKR", "NPR")
 POUNDS = ("GBP", "EGP", "GIP", "FKP", "LBP", "SHP", "SSP", "SYP", "SDG")
 
 
@@ -105,7 +106,9 @@ NAMES: dict[str, Currencies] = {
     **dict.fromkeys(("rupee", "rupees"), Currencies(RUPEES, rule="name")),
     **dict.fromkeys(("peso", "pesos"), Currencies(PESOS, rule="name")),
     **dict.fromkeys(("krona", "kronor", "krone", "kroner", "crowns"), Currencies(CROWNS, rule="name")),
-    **dict.fromkeys(("p", "pence", "penny"), Currencies(("GBP",), "", "minor_unit", minor=True, side="behind")),
+    **dict.fromkeys(("pence", "penny"), Currencies(("GBP",), "", "minor_unit", minor=True, side="behind")),
+    "p": Currencies(("GBP", *PAISE), "GBP", "minor_unit", minor=True, side="behind"),
+    **dict.fromkeys(("paise", "paisa"), Currencies(PAISE, "", "minor_unit", minor=True, side="behind")),
     **dict.fromkeys(
         ("cent", "cents", "\u00a2", "ct", "ct."),
         Currencies(("EUR", *DOLLARS), "", "minor_unit", minor=True, side="behind"),

@@ -20,7 +20,7 @@ THREE = re.compile(r"(\d{4}|\d{1,2})(?P<sep> ?[./-] ?| )(\d{1,2})(?P=sep)(\d{4}|
 TOGETHER = re.compile(r"(\d{8}|\d{6})")
 MONTH_YEAR = re.compile(r"(?:(?P<month>\d{1,2})[./-](?P<year>\d{4})|(?P<year2>\d{4})[./](?P<month2>\d{1,2}))")
 TIME = re.compile(
-    r"(?<=[\d日号號])(?:T|,? (?:at |um |\u00e0 )?)\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)? ?(?:[ap]\.?m\.?|Uhr)? ?"
+    r"(?<=[\d日号號])(?:T|,? (?:at |um |\u00e0 )?)(?:(?:[01]?\d|2[0-3]):[0-5]\d|24:00)(?::(?:[0-5]\d|60)(?:[.,]\d{1,9})?)? ?(?:[ap]\.?m\.?|Uhr)? ?"
     r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?",
     re.I,
 )

@@ -18,6 +18,11 @@ FORMS = {
     "luhn": re.compile(r"(?!0+$)[0-9]{12,19}"),
 }
 """What an identifier looks like, without blanks."""
+CHECK_DIGITS = {"iban": slice(2, 4), "lei": slice(18, 20)}
+"""Where the check digits are that ISO 7064 (mod 97-10) makes: 02 to 98, which is not in the sum itself."""
+NO_WORD = re.compile("[0-9]|XXX$")
+"""What a BIC has and a word in capitals, HOSPITAL, has not: a digit, or the code of a head office."""
+NEVER_MADE = ("00", "01", "99")
 NAMES = {"iban": "IBAN", "bic": "BIC", "lei": "LEI", "isin": "ISIN", "luhn": "card number"}
 
 
@@ -36,7 +41,7 @@ def read_identifier(text: str, settings: ValueSettings) -> Found:
         scheme, text = named, text[match.end() :]
     compact = re.sub(r"[\s\u200b-]", "", text).upper()
     formed = [name for name in ([scheme] if scheme else SCHEMES) if FORMS[name].fullmatch(compact)]
-    if not scheme and formed == ["bic"] and not text.isupper():
+    if not scheme and formed == ["bic"] and not (text.isupper() and NO_WORD.search(compact)):
         raise Refused("no_checksum", "a word may look like a BIC, which has no checksum: set the scheme")
     if not formed:
         raise Refused("form", f"this has not the form of {NAMES[scheme] if scheme else 'an identifier'}")
@@ -53,6 +58,8 @@ def _fault(scheme: str, compact: str) -> str:
     """Return what is wrong with an identifier of the right form; empty if nothing is."""
     from stdnum.exceptions import InvalidChecksum, ValidationError
 
+    if scheme in CHECK_DIGITS and compact[CHECK_DIGITS[scheme]] in NEVER_MADE:
+        return f"the check digits are {compact[CHECK_DIGITS[scheme]]}, and have to be 02 to 98"
     try:
         _check(scheme)(compact)
     except InvalidChecksum:

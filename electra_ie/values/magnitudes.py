@@ -40,6 +40,11 @@ EVERYWHERE = {
 MILLION, BILLION = 10**6, 10**12
 OF_MONEY = {"m": 10**6, "mm": 10**6, "mn": 10**6, "mn.": 10**6, "mill": 10**6, "mill.": 10**6, "b": 10**9, "tn": 10**12}
 """Letters that are a magnitude beside a currency, and a unit elsewhere."""
+SCALES = {
+    language: {word: (10**9, 10**12) for word in words}
+    for language, words in {"de": ("billion",), "fr": ("billion", "billions")}.items()
+}
+"""Words of a language that English writes too, with another factor: a text in German may cite `USD 2 billion`."""
 LANGUAGES: dict[str, dict[str, int]] = {
     "en": {"billion": 10**9, "billions": 10**9, "trillion": 10**12},
     "de": {
@@ -49,7 +54,6 @@ LANGUAGES: dict[str, dict[str, int]] = {
         "milliarde": 10**9,
         "milliarden": 10**9,
         "md": 10**9,
-        "billion": 10**12,
         "billionen": 10**12,
     },
     "fr": {
@@ -59,8 +63,6 @@ LANGUAGES: dict[str, dict[str, int]] = {
         "milliard": 10**9,
         "milliards": 10**9,
         "md": 10**9,
-        "billion": 10**12,
-        "billions": 10**12,
     },
     "es": {
         "mil": 10**3,
@@ -140,12 +142,14 @@ QUALIFIERS = {
 """The words that make a number no value, by the rule that refuses them, with its reason."""
 
 
-def of_language(language: str) -> dict[str, int]:
-    """Return the magnitudes in the texts of a language, those of millions also with the word before the currency.
+def of_language(language: str) -> dict[str, tuple[int, ...]]:
+    """Return the factors that each magnitude may be in the texts of a language.
+
+    The words for millions are also there with the word that is before the currency.
 
     A billion of these languages is not among them: in translations it often is that of English.
     """
-    found = EVERYWHERE | LANGUAGES.get(language, {})
+    one = EVERYWHERE | LANGUAGES.get(language, {})
     large = {word: factor for word, factor in LANGUAGES.get(language, {}).items() if MILLION <= factor < BILLION}
     linked = {f"{word} {link}": factor for word, factor in large.items() for link in LINKS.get(language, ())}
-    return found | linked
+    return {word: (factor,) for word, factor in {**one, **linked}.items()} | SCALES.get(language, {})

@@ -247,5 +247,10 @@ SEVERAL = {
 """Units with several meanings: F is Fahrenheit, and farad in UCUM; a unit is of insulin or of an enzyme."""
 SEVERAL_IN_PARTS = {"ML": ("mL", "ML")}
 """Parts with several meanings where other parts are not in capitals: ML/kg."""
-SEVERAL_OF_LANGUAGE = {"de": {"J": ("a", "J"), "M": ("mo", "m", "mol/L"), "T": ("d", "t", "T")}}
-"""Letters that are a time in a language, and a unit."""
+SEVERAL_OF_LANGUAGE = {
+    "de": {"J": ("a", "J"), "M": ("mo", "m", "mol/L"), "T": ("d", "t", "T")},
+    "es": dict.fromkeys(("lpm", "LPM"), ("/min", "L/min")),
+}
+"""Letters that are a time in a language and a unit, and lpm, which are beats (latidos) per minute in Spanish."""
+PER_MINUTE = ("L", "mL", "dL", "[drp]", "[IU]", "U", "mU", "mg", "ug", "ng", "mmol", "meq")
+"""Units of what is given or breathed: behind them, /m is mostly a minute, and a meter in UCUM."""
