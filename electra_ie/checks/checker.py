@@ -108,10 +108,11 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
         settings: The settings of training that name the encoder, the window, the units and further unlabeled texts.
 
     Raises:
-        UserError: A file or record cannot be read, or the encoder cannot be loaded.
+        UserError: A file, record or list of codes cannot be read, or the encoder cannot be loaded.
     """
     tokenizer, config = load_tokenizer(settings.encoder), encoder_config(settings.encoder)
     settings = settings.with_window(max_length(tokenizer, config), any(field.kind != "spans" for field in task.fields))
+    task.check_codes()
     with collected_warnings() as messages:
         read = task.read_splits(split for split in task.splits if split != UNLABELED)
         pool = unlabeled(task, settings)

@@ -137,7 +137,7 @@ def show_records(records: Path, count: int = 5) -> None:
     """Print the first records: the fields with the values that were read, and the status of the amounts."""
     with records.open(encoding="utf-8", newline="") as file:
         rows = [
-            {name: row[name] for name in ("id", "parties", "amounts", "amounts_status", "accounts", "risks")}
+            {name: row[name] for name in ("id", "parties", "amounts", "amounts_unit", "amounts_status", "risks")}
             for row in islice(csv.DictReader(file), count)
         ]
     print_table(rows, title="records of the inbox")

@@ -48,12 +48,12 @@ class Source:
                 message = f"its aliases expand to more than {MAX_VALUES:,} values."
                 raise UserError(message, file=file, remedy="Write the values instead of aliases.")
             lines = dict(key_lines(node, file, (), set()))
-            value = loader.construct_document(node) if node else {}
+            value = _construct(loader, node, file) if node else {}
         except UserError:
             raise
-        except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: an invalid date or number
+        except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "an invalid character, date or number, or too many levels"
+            problem = getattr(error, "problem", None) or "an invalid character, or too many levels"
             message = f"this is not valid YAML: {problem}."
             line = mark.line + 1 if mark else None
             raise UserError(message, file=file, line=line, remedy="Check indents, colons and quotes.") from None
@@ -96,6 +96,9 @@ class Source:
         """Return `value`, a string or a list of strings. Raises UserError if one is empty, repeated or not a string."""
         strings: list[str] = []
         for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, (list, dict)):
+                message = f"{'.'.join(keys)} contains {item!r}, and each of its values has to be a text."
+                raise self.error(keys, message, "Write texts without [ ] and { } around each.")
             if not isinstance(item, str):
                 message = f"{'.'.join(keys)} contains {item!r}, which YAML does not read as text."
                 raise self.error(keys, message, QUOTE)
@@ -106,6 +109,29 @@ class Source:
         if not strings:
             raise self.error(keys, f"{'.'.join(keys)} is empty.", "Give at least one value.")
         return tuple(strings)
+
+
+def _construct(loader: yaml.SafeLoader, node: yaml.Node, file: Path) -> Any:
+    """Return the value of a document. Raises UserError by line for a date or a number that is none: 2021-02-30."""
+    for value in _scalars(node, set()):
+        try:
+            loader.construct_object(value)
+        except ValueError:
+            message = f"this is not valid YAML: {value.value[:80]} is no date and no number."
+            line = value.start_mark.line + 1
+            raise UserError(message, file=file, line=line, remedy="Correct it, or quote it as a text.") from None
+    return loader.construct_document(node)
+
+
+def _scalars(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
+    """Yield the values in a document, keys included."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.CollectionNode) and id(node) not in seen:
+        seen.add(id(node))
+        pairs = isinstance(node, yaml.MappingNode)
+        for part in [each for pair in node.value for each in pair] if pairs else node.value:
+            yield from _scalars(part, seen)
 
 
 def count_values(node: yaml.Node, known: dict[int, int], file: Path) -> int:

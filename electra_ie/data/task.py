@@ -14,7 +14,7 @@ from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.hints_yaml import declared_descriptions, declared_hints
-from electra_ie.data.declaration.record_plan import RECORD, RecordPlan
+from electra_ie.data.declaration.record_plan import RECORD, RecordPlan, read_codes
 from electra_ie.data.declaration.task_yaml import DATA_SETS, KEYS, MEMORY, declaration, parse_task
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -267,6 +267,21 @@ class Task:
         except UserError as error:
             errors.add(error)
             return hint
+
+    def check_codes(self) -> None:
+        """Read the lists of codes of the records, so that a faulty one is found before a model is trained.
+
+        Raises:
+            UserError: A list does not exist, leads out of the folder, or is invalid. Several errors are raised as one.
+        """
+        errors = ErrorCollector()
+        for name in dict.fromkeys(self.record.code_files if self.record else ()):
+            try:
+                self.check_data_files(self.folder / name)
+                read_codes(self.folder / name)
+            except UserError as error:
+                errors.add(error)
+        errors.raise_any(f"the lists of codes of the task {self.name}")
 
     def _refuse_unsaved(self, split: str) -> None:
         """Raise UserError for a split of a saved run whose documents were passed as Python objects."""

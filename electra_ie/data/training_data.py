@@ -77,9 +77,10 @@ class TrainingData:
         """Read the documents for these settings, and warn of rare labels, of leakage into dev and of conflicts.
 
         Raises:
-            UserError: a file, record or hint is invalid, train or dev has no label, the label budget is larger than the
-                number of labeled documents, or spans overlap and the task does not allow it.
+            UserError: a file, record, hint or list of codes is invalid, train or dev has no label, the label budget is
+                larger than the number of labeled documents, or spans overlap and the task does not allow it.
         """
+        task.check_codes()
         hints = task.read_hints() if settings.has_teacher else ()
         read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
         documents = read["train"]

@@ -321,7 +321,10 @@ def _value_cells(entry: Mapping[str, Any] | None) -> str:
     is_certain = entry["status"] in ("exact", "normalized")
     reason = "" if is_certain else f"<small>{_plain(entry['status'])}: {_plain(entry['reason'])}</small>"
     where = f"characters {entry['start']:,}–{entry['end']:,}"
-    return f"<td><bdi>{value}</bdi>{reason}</td><td><bdi>{_plain(entry['text'])}</bdi> <small>{where}</small></td>"
+    passage = "<small>the whole text</small>"
+    if entry["text"] is not None:
+        passage = f"<bdi>{_plain(entry['text'])}</bdi> <small>{where}</small>"
+    return f"<td><bdi>{value}</bdi>{reason}</td><td>{passage}</td>"
 
 
 def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text: str) -> str:

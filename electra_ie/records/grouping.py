@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -23,9 +23,11 @@ class Mention:
     Attributes:
         place: Its field, and its label if it is a span.
         start, end: Its characters in the text.
-        text: The passage, of a span with fragments theirs joined by blanks; of a label of the whole text, the label.
+        text: The passage, of a span with fragments theirs joined by blanks; "" for a label of the whole text.
         score: The probability; None for gold.
         attributes: Those of a span: field, label and score.
+        fragments: Those of a span, if it has several.
+        answer: The label that is the value: of the whole text, or of a field of attributes; "" for the passage.
     """
 
     place: Place
@@ -35,11 +37,17 @@ class Mention:
     score: float | None = None
     attributes: tuple[tuple[str, str, float | None], ...] = ()
     fragments: tuple[Offsets, ...] = ()
+    answer: str = ""
+
+    @property
+    def source(self) -> str:
+        """The text that the value is read from."""
+        return self.answer or self.text
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What identifies it in its text: place and characters, and for a label of the whole text the label."""
-        return self.place, self.start, self.end, "" if self.place.label else self.text, self.fragments
+        return self.place, self.start, self.end, "" if self.place.label else self.answer, self.fragments
 
     def passes(self, only: Only) -> bool:
         """Return whether its attributes are those that a plan wants."""
@@ -53,7 +61,7 @@ class Mention:
         """
         found = [(label, score) for name, label, score in self.attributes if name == attribute]
         return [
-            replace(self, text=label, score=round(self.score * score, 4) if self.score and score else None)
+            replace(self, answer=label, score=round(self.score * score, 4) if self.score and score else None)
             for label, score in found
         ]
 
@@ -87,21 +95,18 @@ class Record:
     Attributes:
         anchor: The mention that it belongs to; None for the record of a whole text.
         entries: By the name of each field, its values in the order of the text; none if nothing fills it.
+        conflicts: The fields that should have one value, and have several different ones. All of them are kept.
     """
 
     anchor: Mention | None
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
-
-    @property
-    def conflicts(self) -> list[str]:
-        """The fields with several different values. All of them are kept."""
-        return [name for name, entries in self.entries.items() if len({content(entry) for entry in entries}) > 1]
+    entries: dict[str, list[Entry]]
+    conflicts: list[str]
 
 
 def content(entry: Entry) -> tuple[Any, ...]:
     """Return what makes two values equal: the value with its unit and currency; the text of one that has no value."""
     value = entry.value
-    said = value.value if value.is_certain else " ".join(entry.mention.text.split())
+    said = value.value if value.is_certain else " ".join(entry.mention.source.split())
     return value.is_certain, said, value.unit, value.currency
 
 
@@ -170,7 +175,7 @@ class RecordMaker:
                 mentions += [_of_span(of_task.name, span, document.text, said.get(span, ())) for span in gold]
             else:
                 labels = (gold,) if isinstance(gold, str) else gold
-                mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
+                mentions += [Mention(Place(of_task.name), 0, len(document.text), "", answer=label) for label in labels]
         by_span: dict[tuple[Any, ...], list[Mention]] = {}  # the same span may be in several fields
         for each in mentions:
             by_span.setdefault((each.start, each.end, each.place.label, each.fragments), []).append(each)
@@ -191,13 +196,19 @@ class RecordMaker:
                 for one, other in ((link.head, link.tail), (link.tail, link.head)):
                     related.setdefault(one, {}).setdefault(other, set()).add(link.label)
         if self.plan.anchor is None:
-            return [Record(None, {each.name: self._entries(each, mentions, {}) for each in self.plan.fields})]
+            return [self._record(None, mentions, {})]
         return [
-            Record(
-                anchor, {each.name: self._entries(each, group, related.get(anchor, {})) for each in self.plan.fields}
-            )
+            self._record(anchor, group, related.get(anchor, {}))
             for anchor, group in self._around_anchors(mentions, related, self.plan.anchor)
         ]
+
+    def _record(
+        self, anchor: Mention | None, mentions: Sequence[Mention], labels: Mapping[Mention, set[str]]
+    ) -> Record:
+        """Return a record. labels: those of the relations between each mention and the anchor."""
+        entries = {each.name: self._entries(each, mentions, labels) for each in self.plan.fields}
+        one = [each.name for each in self.plan.fields if not each.many]
+        return Record(anchor, entries, [name for name in one if len(set(map(content, entries[name]))) > 1])
 
     def _around_anchors(
         self, mentions: Sequence[Mention], related: Related, place: Place
@@ -233,7 +244,7 @@ class RecordMaker:
         """Return the values of a field. labels: those of the relations between each mention and the anchor."""
         settings = self.settings[field.name]
         return [
-            Entry(read_value(field.type, said.text, settings), said)
+            Entry(read_value(field.type, said.source, settings), said)
             for mention in mentions
             if mention.place == field.place and mention.passes(field.only)
             if not field.related or not labels.get(mention, set()).isdisjoint(field.related)
@@ -266,9 +277,9 @@ def _mention(finding: Mapping[str, Any]) -> Mention:
     """Return a finding of a record of `extract` as a mention."""
     is_span = "window" not in finding
     place = Place(finding["field"], finding["label"] if is_span else None)
-    text = passage_of(finding) if is_span else finding["label"]
+    text, answer = (passage_of(finding), "") if is_span else ("", finding["label"])
     said = tuple((name, each["label"], each["score"]) for name, each in finding.get("attributes", {}).items())
-    return Mention(place, finding["start"], finding["end"], text, finding["score"], said, _fragments(finding))
+    return Mention(place, finding["start"], finding["end"], text, finding["score"], said, _fragments(finding), answer)
 
 
 def _of_span(field: str, span: Span, text: str, said: tuple[tuple[str, str, None], ...]) -> Mention:

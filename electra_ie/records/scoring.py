@@ -29,22 +29,36 @@ def score_records(
     Returns:
         Under `fields`, precision, recall, F1 and counts of the values of each field: a value is right if the gold of
         the text has it in the same field, with its unit and currency, wherever it stands; of an ambiguous or refused
-        value the text counts. Under `whole`, the same of records: one is right if all of its fields have the values of
-        a gold record of the text. A record without any value is left out of `whole`, on both sides.
+        value the text counts, and `without_value` is how many of the values in `support` and `found` are such.
+
+        Under `whole`, the same of records: one is right if all of its fields have the values of a gold record of the
+        text. A record without any value is left out of `whole`, on both sides.
 
         A field is scored on the texts with gold for all fields of the task that it is made of (see
         `RecordPlan.sources`), and whole records on those with gold for all fields of the task that they are made of.
         `documents` is the number of these texts.
     """
 
-    def scored(fields: Sequence[RecordField], items: Callable[[Record], Iterable[Any]]) -> dict[str, Any]:
+    def texts_with(fields: Sequence[RecordField]) -> tuple[Sequence[Sequence[Record]], Sequence[Sequence[Record]]]:
+        """Return the records of the texts with gold for fields, of gold and of findings."""
         needed = plan.sources(fields)
         indices = [index for index, names in enumerate(labeled) if needed.issubset(names)]
-        compared = _compared([gold[index] for index in indices], [found[index] for index in indices], items)
-        return {"documents": len(indices), **compared}
+        return [gold[index] for index in indices], [found[index] for index in indices]
 
-    by_field = {field.name: scored([field], partial(_values, name=field.name)) for field in plan.fields}
-    return {"fields": by_field, "whole": scored(plan.fields, _whole)}
+    by_field = {}
+    for field in plan.fields:
+        expected, answers = texts_with([field])
+        values = partial(_values, name=field.name)
+        without = {"support": _without_value(expected, values), "found": _without_value(answers, values)}
+        scores = _compared(expected, answers, values)
+        by_field[field.name] = {"documents": len(expected), **scores, "without_value": without}
+    expected, answers = texts_with(plan.fields)
+    return {"fields": by_field, "whole": {"documents": len(expected), **_compared(expected, answers, _whole)}}
+
+
+def _without_value(records: Sequence[Sequence[Record]], values: Callable[[Record], Iterable[Any]]) -> int:
+    """Return how many of the values of a field are ambiguous or refused, so that only their texts are compared."""
+    return sum(not is_certain for of_text in records for record in of_text for is_certain, *_ in values(record))
 
 
 def _values(record: Record, name: str) -> list[tuple[Any, ...]]:

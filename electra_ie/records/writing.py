@@ -14,7 +14,7 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
-from electra_ie.data.declaration.record_plan import CELLS, FRAGMENTS, OF_TEXT, RECORD, TO_REVIEW, columns
+from electra_ie.data.declaration.record_plan import CELLS, CONFLICTS, FRAGMENTS, OF_TEXT, RECORD, TO_REVIEW, columns
 from electra_ie.data.document import in_a_cell
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
@@ -23,8 +23,6 @@ ROWS = 10_000
 """The records of a row group of Parquet."""
 BETWEEN = " | "
 """What is between several values of a field in a cell."""
-CONFLICT = "conflict"
-"""The status of a field with several different values."""
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:%| %| \w[\w/%.]*| [€$£¥])?")
 """A number with a unit or a currency, which a spreadsheet does not execute, also with a sign before it."""
 Made = tuple[Mapping[str, Any], list[Record]]
@@ -43,14 +41,14 @@ def as_dict(record: Record) -> dict[str, Any]:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     mention = entry.mention
-    label = mention.place.label or mention.text
+    label = mention.place.label or mention.answer
     return {**entry.value.as_dict(), "label": label, **_place(mention), "score": mention.score}
 
 
 def _place(mention: Mention) -> dict[str, Any]:
-    """Return the characters and the text of a mention, and its fragments if it has several."""
+    """Return the characters and the passage of a mention, None for the whole text, and its fragments if any."""
     fragments = {"fragments": [list(pair) for pair in mention.fragments]} if mention.fragments else {}
-    return {"start": mention.start, "end": mention.end, "text": mention.text, **fragments}
+    return {"start": mention.start, "end": mention.end, "text": mention.text or None, **fragments}
 
 
 def row(record: Record) -> dict[str, str]:
@@ -58,28 +56,31 @@ def row(record: Record) -> dict[str, str]:
 
     Each field has a cell of its fragments here, for which a table has a column if its spans may have several.
     """
-    cells = {}
+    cells = {CONFLICTS: BETWEEN.join(record.conflicts)}
     for name, entries in record.entries.items():
-        status = CONFLICT if name in record.conflicts else BETWEEN.join(dict.fromkeys(e.value.status for e in entries))
-        columns = [
-            [shown(entry) for entry in entries],
-            [status] if entries else [],
-            [entry.mention.text for entry in entries],
-            [str(entry.mention.start) for entry in entries],
-            [str(entry.mention.end) for entry in entries],
-            ["" if entry.mention.score is None else str(entry.mention.score) for entry in entries],
-        ]
-        cells.update({f"{name}{cell}": BETWEEN.join(values) for cell, values in zip(CELLS, columns, strict=True)})
+        values = [_cells(entry) for entry in entries]
+        cells.update({f"{name}{cell}": BETWEEN.join(value[cell] for value in values) for cell in CELLS})
         divided = [in_a_cell(entry.mention.fragments) for entry in entries]
         cells[f"{name}{FRAGMENTS}"] = BETWEEN.join(divided) if any(divided) else ""
     return cells
 
 
-def shown(entry: Entry) -> str:
-    """Return a value as people read it, with its unit or currency; nothing for one that is ambiguous or refused."""
-    value = entry.value.as_dict()
-    parts = [value["value"], value["currency"] or value["unit"]]
-    return " ".join(str(part) for part in parts if part is not None)
+def _cells(entry: Entry) -> dict[str, str]:
+    """Return the cells of a value, by the ending of their column."""
+    mention, value = entry.mention, entry.value.as_dict()
+    cells = {
+        "": value["value"],
+        "_unit": value["currency"] or value["unit"],
+        "_status": value["status"],
+        "_text": mention.text,
+        "_start": mention.start,
+        "_end": mention.end,
+        "_score": mention.score,
+        "_rule": value["rule"],
+        "_version": value["version"],
+        "_reason": value["reason"],
+    }
+    return {name: "" if cell is None else str(cell) for name, cell in cells.items()}
 
 
 def check_target(target: Path, findings: Path | None, written: str) -> None:
@@ -99,7 +100,8 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
         raise UserError(f'there is no format "{_ending(target)}" of records.', file=target, remedy=remedy)
     if findings is None or written != "jsonl":
         remedy = "Give a file for the findings, too: --output findings.jsonl."
-        raise UserError("records are made of findings in JSON lines.", file=target, remedy=remedy)
+        given = "" if findings is None else f", and those of {findings} are {written}"
+        raise UserError(f"records are made of findings in JSON lines{given}.", file=target, remedy=remedy)
     for file in (findings, target):
         if is_stream(file):
             message = "records are not made from or written to a device or a pipe."

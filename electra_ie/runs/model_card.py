@@ -19,6 +19,7 @@ from electra_ie.runs.cards.limits import limit_lines
 from electra_ie.runs.cards.markdown import joined, plain
 from electra_ie.runs.cards.metadata import front_matter, model_metadata
 from electra_ie.runs.cards.origin import origin_lines
+from electra_ie.runs.cards.records import record_lines
 from electra_ie.runs.cards.reproduction import reproduction_lines
 from electra_ie.runs.cards.scores import comparison_lines, field_lines, score_lines
 from electra_ie.runs.cards.usage_snippets import loading
@@ -36,7 +37,7 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     sections = (
         origin_lines(facts), distillation_lines(facts), field_lines(facts.task), score_lines(facts),
         calibration_lines(facts), *(anchored_lines(facts, kind) for kind in ANCHORED_KINDS),
-        comparison_lines(facts), limit_lines(facts), data_lines(facts), example_lines(facts),
+        record_lines(facts), comparison_lines(facts), limit_lines(facts), data_lines(facts), example_lines(facts),
         _loading_lines(facts), reproduction_lines(facts),
     )  # fmt: skip
     return front_matter(facts.task, facts.settings, facts.scores, facts.data_card) + joined(sections)

@@ -8,9 +8,7 @@ import unicodedata
 from electra_ie.values.value import Refused
 
 SOFT_HYPHEN = "\u00ad"
-MAY_BE_MINUS = re.compile(
-    f"(?<![^\\W_]){SOFT_HYPHEN}|{SOFT_HYPHEN}(?![^\\W_])|[^\\W\\d_]{SOFT_HYPHEN}\\d|\\d{SOFT_HYPHEN}[^\\W\\d_]"
-)
+MAY_BE_MINUS = re.compile(rf"(?<!\w){SOFT_HYPHEN}|{SOFT_HYPHEN}(?!\w)|[^\W\d]{SOFT_HYPHEN}\d|\d{SOFT_HYPHEN}[^\W\d]")
 """A soft hyphen that is not between two letters or two digits: documents print it as a hyphen, so as a minus too."""
 INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """Soft hyphens, zero-width and bidirectional characters, which formatting puts between digits and signs."""

@@ -75,7 +75,7 @@ def _lines(text: str) -> Iterator[tuple[int, str, list[str]]]:
 
 def _table(path: Path, text: str) -> Iterator[tuple[int, str, list[str]]]:
     """Yield line number, code and names of each row."""
-    rows = csv.reader(text.splitlines(keepends=True))
+    rows = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
         header = [cell.strip().casefold() for cell in next(rows, [])]
         if "code" not in header or set(header) - set(COLUMNS) or len(set(header)) < len(header):

@@ -40,7 +40,7 @@ EVERYWHERE = {
 MILLION, BILLION = 10**6, 10**12
 OF_MONEY = {"m": 10**6, "mm": 10**6, "mn": 10**6, "mn.": 10**6, "mill": 10**6, "mill.": 10**6, "b": 10**9, "tn": 10**12}
 """Letters that are a magnitude beside a currency, and a unit elsewhere."""
-SCALES = {
+SCALES: dict[str, dict[str, tuple[int, ...]]] = {
     language: {word: (10**9, 10**12) for word in words}
     for language, words in {"de": ("billion",), "fr": ("billion", "billions")}.items()
 }
@@ -152,4 +152,4 @@ def of_language(language: str) -> dict[str, tuple[int, ...]]:
     one = EVERYWHERE | LANGUAGES.get(language, {})
     large = {word: factor for word, factor in LANGUAGES.get(language, {}).items() if MILLION <= factor < BILLION}
     linked = {f"{word} {link}": factor for word, factor in large.items() for link in LINKS.get(language, ())}
-    return {word: (factor,) for word, factor in {**one, **linked}.items()} | SCALES.get(language, {})
+    return {**{word: (factor,) for word, factor in {**one, **linked}.items()}, **SCALES.get(language, {})}

@@ -247,7 +247,7 @@ SEVERAL = {
 """Units with several meanings: F is Fahrenheit, and farad in UCUM; a unit is of insulin or of an enzyme."""
 SEVERAL_IN_PARTS = {"ML": ("mL", "ML")}
 """Parts with several meanings where other parts are not in capitals: ML/kg."""
-SEVERAL_OF_LANGUAGE = {
+SEVERAL_OF_LANGUAGE: dict[str, dict[str, tuple[str, ...]]] = {
     "de": {"J": ("a", "J"), "M": ("mo", "m", "mol/L"), "T": ("d", "t", "T")},
     "es": dict.fromkeys(("lpm", "LPM"), ("/min", "L/min")),
 }

@@ -104,7 +104,7 @@ def test_only_conditions_of_the_patient_have_a_record(task):
     said = {each.span: each.label for each in document.gold["assertion"] if each.span.label == "CONDITION"}
     passages = {document.text[span.start : span.end]: label for span, label in said.items()}
     made = [
-        tuple(record.entries[name][0].mention.text for name in ("condition", "status"))
+        tuple(record.entries[name][0].mention.source for name in ("condition", "status"))
         for record in RecordMaker(task).of_gold(document, task)
     ]
     assert dict(made) == {text: label for text, label in passages.items() if label in ("present", "historical")}

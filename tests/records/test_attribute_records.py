@@ -8,6 +8,7 @@ import asserted
 import pytest
 import tiny
 from command_line import command
+from recorded import values
 
 import electra_ie
 from electra_ie.common.errors import UserError
@@ -15,7 +16,7 @@ from electra_ie.data.document import Attribute, Document, Span
 from electra_ie.data.task import Task
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
-from electra_ie.records.writing import as_dict, row, shown
+from electra_ie.records.writing import as_dict, row
 
 HEAD = """\
 format: jsonl
@@ -68,10 +69,6 @@ def line(said=SAID):
     return {**of_text, "findings": [*findings, flag]}
 
 
-def values(record):
-    return {name: [shown(entry) for entry in entries] for name, entries in record.entries.items()}
-
-
 def test_a_field_takes_only_the_spans_with_these_attributes(tmp_path):
     maker = RecordMaker(task(tmp_path, FILTERED))
     (record,) = maker.of_findings(line())
@@ -99,7 +96,7 @@ def test_anchors_that_are_left_out_have_no_record_and_keep_what_is_theirs(tmp_pa
 def test_the_label_of_an_attribute_has_the_place_of_its_span(tmp_path):
     record = RecordMaker(task(tmp_path, ANCHORED)).of_findings(line())[0]
     (status,) = as_dict(record)["fields"]["status"]
-    assert (status["value"], status["text"], status["start"], status["end"]) == ("historical", "historical", 10, 16)
+    assert (status["value"], status["text"], status["start"], status["end"]) == ("historical", "asthma", 10, 16)
     assert (status["label"], status["score"]) == ("CONDITION", 0.72)
     assert row(record)["status"] == "historical"
 

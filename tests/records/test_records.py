@@ -14,6 +14,7 @@ from command_line import command
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from recorded import values
 
 import electra_ie
 from electra_ie.common.errors import UserError
@@ -24,7 +25,8 @@ from electra_ie.inference.jobs.own_files import is_own
 from electra_ie.records import writing
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
-from electra_ie.records.writing import Written, as_dict, row, shown, write_records
+from electra_ie.records.writing import Written, as_dict, row, write_records
+from electra_ie.runs.model_card import model_card
 
 HEAD = """\
 format: jsonl
@@ -90,10 +92,6 @@ def line(*names, flags=("fraud",), links=()):
     }
 
 
-def values(record):
-    return {name: [shown(entry) for entry in entries] for name, entries in record.entries.items()}
-
-
 def test_a_text_has_one_record_and_conflicts_are_kept(tmp_path):
     (record,) = RecordMaker(task(tmp_path)).of_findings(line(*SPANS))
     assert values(record) == {
@@ -103,6 +101,12 @@ def test_a_text_has_one_record_and_conflicts_are_kept(tmp_path):
         "risks": ["fraud"],
     }
     assert record.conflicts == ["payer", "amount"]
+    risk = as_dict(record)["fields"]["risks"][0]
+    assert (risk["value"], risk["label"], risk["text"], risk["start"], risk["end"]) == ("fraud",) * 2 + (
+        None,
+        0,
+        len(TEXT),
+    )
     amount = as_dict(record)["fields"]["amount"][1]
     assert (amount["value"], amount["currency"], amount["text"], amount["start"]) == (
         "1200000",
@@ -119,6 +123,17 @@ def test_a_date_without_an_order_is_ambiguous_and_has_no_value(tmp_path):
     assert as_dict(record)["fields"]["day"][0]["candidates"]
     assert row(record)["day"] == ""
     assert (row(record)["day_status"], row(record)["day_text"]) == ("ambiguous", "03/04/2021")
+
+
+def test_several_flags_and_a_field_with_many_values_are_no_conflict(tmp_path):
+    plan = PLAIN.replace("{from: PAYER}", "{from: PAYER, many: true}").replace(
+        "{from: risk}", "{from: risk, many: false}"
+    )
+    both = line(*SPANS, flags=("fraud", "error"))
+    (record,) = RecordMaker(task(tmp_path)).of_findings(both)
+    assert (values(record)["risks"], record.conflicts) == (["fraud", "error"], ["payer", "amount"])
+    (record,) = RecordMaker(task(tmp_path, plan)).of_findings(both)
+    assert record.conflicts == ["amount", "risks"]
 
 
 def test_settings_of_a_field_come_before_those_of_the_record(tmp_path):
@@ -297,6 +312,15 @@ def test_a_record_without_values_is_not_a_right_one(tmp_path):
     assert whole["f1"] == 0
 
 
+def test_values_that_are_ambiguous_are_counted_beside_the_scores(tmp_path):
+    loaded = task(tmp_path, PLAIN.replace("  date_order: DMY\n", ""))
+    maker = RecordMaker(loaded)
+    found = maker.of_findings(line(*SPANS))
+    fields = score_records(maker.plan, [("entities", "risk")], [found], [found])["fields"]
+    assert (fields["day"]["f1"], fields["day"]["without_value"]) == (1, {"support": 1, "found": 1})
+    assert fields["amount"]["without_value"] == {"support": 0, "found": 0}
+
+
 def test_records_are_written_in_each_format(tmp_path):
     import pyarrow.parquet
 
@@ -314,12 +338,16 @@ def test_records_are_written_in_each_format(tmp_path):
     assert list(rows[0]) == columns(maker.plan.fields)
     assert not any(name.endswith("_fragments") for name in rows[0])
     assert (rows[0]["amount"], rows[0]["amount_status"], rows[0]["day"]) == (
-        "10 GBP | 1200000 GBP",
-        "conflict",
+        "10 | 1200000",
+        "normalized | normalized",
         "2021-04-03",
     )
+    assert (rows[0]["conflicts"], rows[0]["amount_unit"], rows[0]["risks_text"]) == ("payer | amount", "GBP | GBP", "")
+    written = [entry for entry in first["records"][0]["fields"]["amount"]]
+    for cell, key in (("rule", "rule"), ("version", "version"), ("reason", "reason"), ("text", "text")):
+        assert rows[0][f"amount_{cell}"].split(" | ") == [entry[key] for entry in written]
     table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
-    assert table[0]["amount"] == "10 GBP | 1200000 GBP"
+    assert table[0] == {name: 1 if name == "record" else cell for name, cell in rows[0].items()}
     assert table[0]["record"] == 1
 
 
@@ -332,7 +360,7 @@ def test_parquet_is_written_in_groups_of_rows(tmp_path, monkeypatch):
     write_records(RecordMaker(task(tmp_path)), findings, tmp_path / "r.parquet")
     file = pyarrow.parquet.ParquetFile(tmp_path / "r.parquet")
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [2, 2, 1]
-    assert file.read().column("amount").to_pylist() == ["10 GBP | 1200000 GBP"] * 5
+    assert file.read().column("amount").to_pylist() == ["10 | 1200000"] * 5
 
 
 def test_tables_have_the_fragments_of_fields_that_may_have_them(tmp_path):
@@ -416,7 +444,7 @@ def test_a_negative_amount_is_no_formula(tmp_path):
     write_records(RecordMaker(task(tmp_path, plan)), tmp_path / "findings.jsonl", tmp_path / "r.csv")
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["amount"] for row in rows} == {"-5.20 EUR"}
+    assert {(row["amount"], row["amount_unit"]) for row in rows} == {("-5.20", "EUR")}
     assert [row["payer_text"] for row in rows] == [f"'{cell}" if cell in formulas else cell for cell in cells]
 
 
@@ -473,7 +501,7 @@ def test_a_negative_amount_is_no_formula(tmp_path):
                 f'with the field {name}, tables of records would have two columns "{column}". Give the field another',
             )
             for name, column in [
-                *((name, name) for name in ("id", "file", "model", "version", "record")),
+                *((name, name) for name in ("id", "file", "model", "version", "record", "conflicts")),
                 ("who_status", "who_status"),
             ]
         ),
@@ -481,6 +509,12 @@ def test_a_negative_amount_is_no_formula(tmp_path):
             "  fields:\n    who_end: {from: PAYER}\n    who: {from: AMOUNT}\n",
             10,
             'with the field who, tables of records would have two columns "who_end".',
+        ),
+        ("  fields:\n    payer: {from: PAYER, many: yes please}\n", 9, 'many is "yes please". Write true or false.'),
+        (
+            "  fields:\n    x: {from: AMOUNT, type: money, scheme: iban}\n",
+            9,
+            "the field x has the type money, and scheme is a setting of the type identifier. Remove it, or set type",
         ),
         ("  ancor: PAYER\n  fields:\n    payer: {from: PAYER}\n", 8, 'unknown key "ancor" in record.'),
     ],
@@ -511,13 +545,17 @@ def test_what_is_not_text_is_an_error_by_line(tmp_path, key, value):
         value, value
     )
     said = read if value == "''" else f"{read}, which YAML does not read as text. Put it in quotes"
+    if value[0] in "[{":
+        said = f"{read}, and each of its values has to be a text. Write texts without [ ] and {{ }} around each."
     assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {place} contains {said}")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("setting", ["locale", "date_order", "currency", "reference_date"])
 def test_a_setting_of_all_fields_is_text(tmp_path, setting):
-    with pytest.raises(UserError, match=rf"task\.yaml:8: record\.{setting} contains \[1\], which YAML does not read"):
+    with pytest.raises(
+        UserError, match=rf"task\.yaml:8: record\.{setting} contains \[1\], and each of its values has to be a text"
+    ):
         task(tmp_path, f"  {setting}: [1]\n  fields:\n    payer: {{from: PAYER}}\n")
 
 
@@ -543,6 +581,17 @@ def test_a_list_of_codes_with_a_code_twice_is_an_error_by_line(tmp_path):
     (tmp_path / "codes.csv").write_text("code,name\nA,Ann\nB,Bo\n", encoding="utf-8")
     (record,) = RecordMaker(loaded).of_findings(line("Bo"))
     assert values(record) == {"payer": ["B"]}
+
+
+def test_lists_of_codes_are_read_before_training(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.csv").write_text("code,name\nA,Ann\nA,Bo\n", encoding="utf-8")
+    fields = "    who: {from: PAYER, type: code, codes: a.csv}\n    sum: {from: AMOUNT, type: code, codes: b.csv}\n"
+    loaded = task(tmp_path, f"  fields:\n{fields}")
+    for arguments in (("check", loaded.file), ("train", loaded.file, "--output", tmp_path / "run")):
+        assert command(monkeypatch, *arguments) == 2
+        said = capsys.readouterr().err
+        assert 'a.csv:3: "a" is already in line 2' in said and "b.csv: this list of codes does not exist." in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_plan_is_saved_with_the_task(tmp_path):
@@ -592,7 +641,7 @@ def test_extract_writes_records_beside_the_findings(run_with_records, tmp_path, 
     (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
     arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl", "--records")
     assert command(monkeypatch, *arguments, tmp_path / "records.csv") == 0
-    (tmp_path / "records.csv").read_text("utf-8").index('"id","file","model","version","record","who"')
+    (tmp_path / "records.csv").read_text("utf-8").index('"id","file","model","version","record","conflicts","who"')
     assert "1 records -> " in capsys.readouterr().err
     assert command(monkeypatch, *arguments, tmp_path / "records.xlsx") == 2
     assert 'there is no format "xlsx" of records.' in capsys.readouterr().err
@@ -700,7 +749,7 @@ def test_a_run_from_the_hub_may_not_choose_the_lists_of_codes(run_with_records, 
     code, said = extract(".", *records)
     assert (
         code,
-        "the list of codes of the field who is not here. Give the folder of the data with --data." in said,
+        "codes.csv: this list of codes does not exist. Give its path relative to the folder of the data, and" in said,
     ) == (2, True)
     code, said = extract(private, "--data", given)
     assert (code, "the folder of data is only read for records." in said) == (2, True)
@@ -733,6 +782,11 @@ def test_evaluate_scores_records(run_with_records, monkeypatch, capsys):
     assert scores.records["whole"]["documents"] == scores.records["whole"]["support"]
     assert scores.records["fields"]["topic"]["documents"] == scores["topic"].metrics["documents"]
     assert "records" not in scores.fields
+    of_sum = scores.records["fields"]["sum"]
+    card = model_card(run_with_records, json.loads((run_with_records / "scores.json").read_text("utf-8")))
+    assert "| sum | `amount` of `names` | decimal |  |" in card
+    shown = f"{of_sum['without_value']['support']:,} of gold, {of_sum['without_value']['found']:,} found |"
+    assert f"| sum | {of_sum['documents']:,} | {of_sum['support']:,} | " in card and shown in card
     assert command(monkeypatch, "evaluate", run_with_records, "--split", "dev") == 0
     assert "(whole record)" in capsys.readouterr().out
 
@@ -746,6 +800,7 @@ def test_the_page_shows_records_beside_the_text(run_with_records, tmp_path, monk
     assert '<table class="record"><caption>record</caption>' in html
     for name in ("who", "sum", "topic"):
         assert f'<th scope="row">{name}' in html
+    assert html.count("<td><small>the whole text</small></td>") == 1
     assert "&lt;b&gt;" in html
     # With another plan, too: its values would be those of the earlier one.
     run = shutil.copytree(run_with_records, tmp_path / "run")

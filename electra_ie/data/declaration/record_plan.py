@@ -11,6 +11,7 @@ record:
     country: {from: entities.COUNTRY, type: code, codes: countries.csv}
     risks: {from: flags}            # the labels of a field of classes or flags
     status: {from: CONDITION, attribute: assertion}     # the label of a field of attributes
+    countries: {from: COUNTRY, many: true}  # several different values are no conflict; flags always have many
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings
 RECORD = "record"
 SETTINGS = ("locale", "date_order", "currency", "reference_date")
 """Settings of values, of a field or of all fields of the record."""
+OF_TYPES = {"scheme": "identifier", "date_order": "date", "reference_date": "date", "currency": "money"}
+"""The settings that only one type of values has: a field of another type may not have them, the record may."""
 KEYS = ("anchor", "relation", "only", "fields", *SETTINGS)
-FIELD_KEYS = ("from", "attribute", "only", "type", "codes", "scheme", *SETTINGS)
+FIELD_KEYS = ("from", "attribute", "only", "many", "type", "codes", "scheme", *SETTINGS)
 TEXT = "text"
 """The type of values by default."""
 OF_TEXT = ("id", "file", "model", "version")
@@ -40,8 +43,10 @@ TO_REVIEW = "to_review"
 """The key of the number of findings of a text that wait for review, and are in no record; with a queue only."""
 Only = Mapping[str, tuple[str, ...]]
 """The labels that an attribute of a span may have, by the name of its field."""
-CELLS = ("", "_status", "_text", "_start", "_end", "_score")
-"""The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
+CELLS = ("", "_unit", "_status", "_text", "_start", "_end", "_score", "_rule", "_version", "_reason")
+"""The columns of a field in a table, behind its name: the value, its unit or currency, where it was found, and why."""
+CONFLICTS = "conflicts"
+"""The column of the names of fields with several different values that should have one."""
 FRAGMENTS = "_fragments"
 """A further column of a field whose spans may have several fragments."""
 
@@ -67,6 +72,7 @@ class RecordField:
         only: What attributes the spans have to have.
         related: The labels of relations to the anchor of which the spans have to have one; none for any relation.
         fragments: Whether the spans may have several fragments.
+        many: Whether several different values are no conflict, as of flags.
     """
 
     name: str
@@ -77,6 +83,7 @@ class RecordField:
     only: Only = field(default_factory=dict)
     related: tuple[str, ...] = ()
     fragments: bool = False
+    many: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -91,11 +98,7 @@ class RecordField:
         """
         given = dict(self.given)
         if "codes" in given:
-            file = folder / given["codes"]
-            if not file.exists():
-                remedy = "Give the folder of the data with --data."
-                raise UserError(f"the list of codes of the field {self.name} is not here.", file=file, remedy=remedy)
-            given["codes"] = CodeList.read(file)
+            given["codes"] = read_codes(folder / given["codes"])
         if "reference_date" in given:
             given["reference_date"] = date.fromisoformat(str(given["reference_date"]))
         return ValueSettings(**given)
@@ -140,6 +143,14 @@ class RecordPlan:
         return frozenset(names)
 
 
+def read_codes(file: Path) -> CodeList:
+    """Return a list of codes that a task names. Raises UserError if it does not exist or is invalid."""
+    if not file.exists():
+        remedy = "Give its path relative to the folder of the data, and another folder by data or --data."
+        raise UserError("this list of codes does not exist.", file=file, remedy=remedy)
+    return CodeList.read(file)
+
+
 class _Spans(NamedTuple):
     """What the spans of a task have, and how they join the records: anchor and relation as in `RecordPlan`."""
 
@@ -152,7 +163,7 @@ class _Spans(NamedTuple):
 def columns(fields: Iterable[RecordField], *, queued: bool = False) -> list[str]:
     """Return the columns of a table of records with these fields. queued: whether findings wait in a queue."""
     of_fields = [column for each in fields for column in each.columns]
-    return [*OF_TEXT, RECORD, *of_fields, *([TO_REVIEW] if queued else [])]
+    return [*OF_TEXT, RECORD, CONFLICTS, *of_fields, *([TO_REVIEW] if queued else [])]
 
 
 def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[AnchoredField], source: Source) -> RecordPlan:
@@ -253,10 +264,19 @@ def _field(
     if (type == "code") != ("codes" in own):
         message = f"the field {name} has the type {type}, and {'no ' if type == 'code' else ''}codes."
         raise source.error(keys, message, "A field of type code has codes: the file of its list; no other has.")
+    for setting in own:
+        if OF_TYPES.get(setting, type) != type:
+            message = (
+                f"the field {name} has the type {type}, and {setting} is a setting of the type {OF_TYPES[setting]}."
+            )
+            raise source.error((*keys, setting), message, f"Remove it, or set type: {OF_TYPES[setting]}.")
     if "codes" in own:
         source.check_path((*keys, "codes"), own["codes"])
+    many = declaration.get("many", place.field in {each.name for each in fields if each.kind == "flags"})
+    if not isinstance(many, bool):
+        raise source.error((*keys, "many"), f'many is "{many}".', "Write true or false.")
     given, divided = {**({} if is_label else common), **own}, {each.name for each in fields if each.fragments}
-    result = RecordField(name, place, type, given, attribute, only, related, place.field in divided)
+    result = RecordField(name, place, type, given, attribute, only, related, place.field in divided, many)
     _check_settings(result, source)
     return result
 

@@ -22,6 +22,7 @@ from electra_ie.runs.cards.limits import OF_AN_EXPORT, limits_of
 from electra_ie.runs.cards.markdown import joined, plain
 from electra_ie.runs.cards.metadata import exported_front_matter
 from electra_ie.runs.cards.origin import made_by, training_lines
+from electra_ie.runs.cards.records import record_lines
 from electra_ie.runs.cards.scores import field_lines, score_lines
 from electra_ie.runs.export_audit import read_export_audit
 from electra_ie.runs.layout import AUDIT, SCORES, SETTINGS, load_task
@@ -116,7 +117,7 @@ def _of_run(audit: Mapping[str, Any], facts: RunSummary | None) -> list[Iterable
     limits = limits_of(facts, audit["model"], OF_AN_EXPORT)
     scores = score_lines(facts, "Scores of the run")
     anchored = [anchored_lines(facts, kind, exported=True) for kind in ANCHORED_KINDS]
-    of_scores = [scores, calibration_lines(facts), *anchored]
+    of_scores = [scores, calibration_lines(facts), *anchored, record_lines(facts)]
     return [training, distillation_lines(facts), *of_scores, limits, data_lines(facts)]
 
 

@@ -223,7 +223,8 @@ function cellsOf(entry) {
   const value = [entry.value, entry.currency ?? entry.unit].filter(part => part !== null && part !== undefined).join(' ');
   const sure = entry.status === 'exact' || entry.status === 'normalized';
   const reason = sure ? null : make('small', {}, ` ${visible(entry.status)}: ${visible(entry.reason)}`);
-  return [make('td', {}, make('bdi', {}, visible(value)), reason), make('td', {}, make('bdi', {}, visible(entry.text)))];
+  const passage = entry.text === null ? make('small', {class: 'quiet'}, 'the whole text') : make('bdi', {}, visible(entry.text));
+  return [make('td', {}, make('bdi', {}, visible(value)), reason), make('td', {}, passage)];
 }
 
 /* The review queue. */
