@@ -22,7 +22,7 @@ from electra_ie.inference.jobs.counts import Extraction
 from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_stream
-from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
+from electra_ie.inference.jobs.own_files import errors_file, manifest_file, refuse_foreign, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
 from electra_ie.inference.review.queue import LINES, Queue, check_fragments
@@ -102,6 +102,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     workers: int | None = None,
     review: str | os.PathLike[str] | None = None,
     review_format: str | None = None,
+    read: Sequence[str] = (),
+    prefix_ids: bool = False,
 ) -> Extraction:
     """Extract findings from files and write them, with a manifest that says what was read by which model.
 
@@ -132,13 +134,16 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
             the lowest score first. The output, which must be a file, then has the accepted findings only.
         review_format: `jsonl`, or a format of annotation tools such as `label_studio` or `doccano` (default: by the
             ending of the path).
+        read: Options of tables, such as `delimiter=;` (see `docs/data.md`), in place of those of the run's task.
+        prefix_ids: Put the name of the file before the ids of its records, so that files may have the same ids.
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
 
     Raises:
-        UserError: A path does not exist, an output is also an input, no input can be read, or the output is that of
-            another model, other options or other inputs. Nothing has been written.
+        UserError: A path does not exist, an output is also an input or a file that `extract` did not write, no input
+            can be read, or the output is that of another model, other options or other inputs. Nothing has been
+            written.
     """
     from electra_ie.runs.layout import load_task
 
@@ -155,11 +160,14 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         check_target(Path(records), target, written)
         maker = record_maker(folder, task, data)
     queue = _queue(review, review_format, target, task)
-    inbox = Inbox(_listed(paths), task, text, id)
+    inbox = Inbox(_listed(paths), task, text, id, read=read, prefix_ids=prefix_ids)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*run_files(folder), *inbox.sources()])
+    for file in (html, records):
+        if file is not None and not overwrite:
+            refuse_foreign(Path(file))
     job = Job(
         folder,
         inbox,
@@ -170,7 +178,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         strict=strict,
         overwrite=overwrite,
         workers=extracting,
-        keys={"text": text, "id": id},
+        keys={"text": text, "id": id, "read": list(read) or None, "prefix_ids": prefix_ids or None},
         records=maker,
         queue=queue,
     )

@@ -128,7 +128,8 @@ class Calibration:
         read = cls.of_file(file)
         if read.model != model:
             message = f"the calibration belongs to the weights {read.model[:SHOWN]}, and these are {model[:SHOWN]}."
-            raise UserError(message, file=file, remedy=DELETE)
+            remedy = f"electra-ie verify says whether a file of the weights is not the one that was saved. {DELETE}"
+            raise UserError(message, file=file, remedy=remedy)
         return read
 
     @classmethod

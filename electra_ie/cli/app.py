@@ -78,6 +78,16 @@ def main() -> None:
         if is_main_process():
             sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "electra_ie"):
+            raise
+        # Exported models run without most of what this package depends on: see `docs/extraction.md`.
+        sys.stderr.write(
+            f"error: this needs the package {package}, which is not installed. Run: pip install {package}; pip install "
+            "electra_ie installs what all commands need.\n"
+        )
+        sys.exit(2)
     except OSError as error:  # disk full, no permission: not a bug of this package
         path = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(

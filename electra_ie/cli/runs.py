@@ -35,8 +35,8 @@ def extract(
         typer.Argument(
             metavar="PATH",
             help="Text files, .jsonl, .csv, .tsv and .parquet files, HTML and PDF files, folders, patterns in quotes "
-            "such as 'inbox/**/*.pdf', or - for standard input. In a folder all .txt and .jsonl files are read, and "
-            "tables if the run was trained on tables.",
+            "such as 'inbox/**/*.pdf', or - for standard input (JSON lines or one text). In a folder all .txt and "
+            ".jsonl files are read, and tables if the run was trained on tables.",
             show_default=False,
         ),
     ],
@@ -97,6 +97,17 @@ def extract(
     ] = False,
     records: RecordsFile = None,
     data: CodesFolder = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Option of tables: delimiter, quotes, header, columns. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    prefix_ids: Annotated[
+        bool, typer.Option("--prefix-ids", help="Put the name of the file before the ids of its records.")
+    ] = False,
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
     ] = 1,
@@ -139,12 +150,12 @@ def extract(
     from electra_ie.cli.tables import use_utf8
     from electra_ie.common.logs import notice
 
-    if not output:
+    if output is None:
         use_utf8()
     counts = api.extract(
         run,
         paths,
-        output or sys.stdout,
+        sys.stdout if output is None else output,
         html,
         text=text,
         id=id_,
@@ -160,6 +171,8 @@ def extract(
         workers=workers,
         review=review,
         review_format=review_format,
+        read=read or (),
+        prefix_ids=prefix_ids,
     )
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     summary += f" ({counts.relations:,} of them relations)" if counts.relations else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from electra_ie.common.errors import OnError, UserError, raise_error
+from electra_ie.common.errors import OnError, UserError, first_line, raise_error
 
 UTF_8_MARK = b"\xef\xbb\xbf"
 """The byte order mark that some editors put before UTF-8."""
@@ -114,7 +114,8 @@ def reading(path: Path) -> Iterator[None]:
         remedy = "Copy it again, or compress it again with gzip."
         raise UserError("this .gz file is damaged or truncated.", file=path, remedy=remedy) from None
     except OSError as error:
-        raise UserError(f"this file cannot be read: {error.strerror}.", file=path) from None
+        message = f"this file cannot be read: {error.strerror or first_line(error)}."
+        raise UserError(message, file=path, remedy="Check the disk, or copy the file again.") from None
 
 
 def read_text(path: Path) -> str:
@@ -140,19 +141,32 @@ def lines(path: Path, on_error: OnError = raise_error) -> Iterator[tuple[int, st
             does not raise.
     """
     with reading(path), open_bytes(path) as file:
-        for number, raw in enumerate(_raw_lines(file), start=1):
-            if raw is None:
-                message, remedy = f"this line has more than {MAX_LINE // 2**20} MiB.", "Divide it into several records."
-                on_error(UserError(message, file=path, line=number, remedy=remedy))
-                continue
-            try:
-                line = decode(raw.removeprefix(UTF_8_MARK) if number == 1 else raw, path, number)
-            except UserError as error:
-                if number == 1 and raw.startswith(UTF_16_MARKS):  # then no other line is UTF-8 either
-                    raise
-                on_error(error)
-                continue
-            yield number, line
+        for number, line, fault in lines_of(file, path):
+            if fault:
+                on_error(fault)
+            else:
+                yield number, line
+
+
+def lines_of(file: BinaryIO, name: str | os.PathLike[str]) -> Iterator[tuple[int, str, UserError | None]]:
+    """Yield the lines of an open file as `lines` does, each with what is wrong with it, or None.
+
+    A line that is not UTF-8 text is decoded with the replacement character, and one that is too long is empty.
+
+    name: the name of the file, for errors.
+    """
+    for number, raw in enumerate(_raw_lines(file), start=1):
+        if raw is None:
+            message, remedy = f"this line has more than {MAX_LINE // 2**20} MiB.", "Divide it into several records."
+            yield number, "", UserError(message, file=name, line=number, remedy=remedy)
+            continue
+        raw = raw.removeprefix(UTF_8_MARK) if number == 1 else raw  # noqa: PLW2901
+        try:
+            yield number, decode(raw, name, number), None
+        except UserError as error:
+            if number == 1 and raw.startswith(UTF_16_MARKS):  # then no other line is UTF-8 either
+                raise
+            yield number, raw.decode("utf-8", "replace").replace("\0", "\ufffd"), error
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:

@@ -36,6 +36,8 @@ BASE_STYLE, REPORT_STYLE, SCRIPT = (
 )
 STYLE = BASE_STYLE + REPORT_STYLE
 """base.css, which the pages of the local servers share (`web`), and what only the report needs."""
+GENERATOR = '<meta name="generator" content="electra_ie">'
+"""What tells a page from the files of others, which are not overwritten."""
 HUES = 8
 """How many colors base.css defines (`--hue0` to `--hue7`), distinguishable with the common color deficiencies."""
 LINES = ("solid", "dashed", "dotted", "double")
@@ -255,6 +257,7 @@ class Page:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{GENERATOR}
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>

@@ -14,6 +14,7 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
+from electra_ie.common.packages import require_package
 from electra_ie.data.declaration.record_plan import CELLS, CONFLICTS, FRAGMENTS, OF_TEXT, RECORD, TO_REVIEW, columns
 from electra_ie.data.document import in_a_cell
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
@@ -92,12 +93,15 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
         written: Their format.
 
     Raises:
-        UserError: its ending is no format of records, the findings are not kept as JSON lines, or one of both files
+        UserError: its ending is no format of records, or of one whose package is not installed; the findings are not
+            kept as JSON lines, or one of both files
             exists and is a device or a pipe.
     """
     if _ending(target) not in FORMATS:
         remedy = f"{nearest(_ending(target), FORMATS)} The ending of the file chooses the format."
         raise UserError(f'there is no format "{_ending(target)}" of records.', file=target, remedy=remedy)
+    if _ending(target) == "parquet":
+        require_package("pyarrow", "Parquet", file=target)
     if findings is None or written != "jsonl":
         remedy = "Give a file for the findings, too: --output findings.jsonl."
         given = "" if findings is None else f", and those of {findings} are {written}"

@@ -252,3 +252,12 @@ def test_ascii_terminal_gets_escapes():
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "Zo\\xeb" in process.stdout
     assert "S\\xf8ns" in process.stderr
+
+
+def test_a_command_whose_package_is_missing_says_what_to_install():
+    """An exported model runs without torch, so that the other commands are there without it too."""
+    code = "import sys; sys.modules['torch'] = None; from electra_ie.cli.app import main; main()"
+    command = [sys.executable, "-c", code, "evaluate", "runs/none"]
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: this needs the package torch, which is not installed. Run: pip install torch")

@@ -202,8 +202,12 @@ def test_duplicate_id_in_another_file_is_a_fault(at_home, task_of_lines):
     texts, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
     assert texts == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
     assert faults == [
-        'b.jsonl:1: the id "7" is also that of a.jsonl:2. Give each record its own id, or if the records have no ids, each file its own name.'
+        'b.jsonl:1: the id "7" is also that of a.jsonl:2. Give each record its own id, or if the records have no ids, each '
+        "file its own name. --prefix-ids puts the name of its file before each."
     ]
+    texts, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl", prefix_ids=True)
+    ids = ["a.jsonl-1", "a.jsonl/7", "a.csv-2", "b/7"]
+    assert ([id for id, _ in texts], faults) == (ids, [])
 
 
 def test_standard_input_is_one_document(task_of_lines, monkeypatch):
@@ -211,6 +215,24 @@ def test_standard_input_is_one_document(task_of_lines, monkeypatch):
     assert documents(task_of_lines, "-") == ([("stdin", "é\r\n")], [])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"ok\n\xff")))
     assert documents(task_of_lines, "-")[1][0].startswith("<standard input>:2: the byte 0xff")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"ok")))
+    assert documents(task_of_lines, "-", text="memo")[1] == [
+        "<standard input>: this is one text, which has no keys. Leave --text and --id out, or give JSON lines."
+    ]
+
+
+def test_json_lines_on_standard_input_are_records(task_of_lines, monkeypatch):
+    lines = (
+        b'\xef\xbb\xbf{"text": "one"}\n\n{"id": 7, "text": "two"}\n{"text": "\xff"}\n{"text": 3}\n{"text": "four"}\n'
+    )
+    stream = io.BytesIO(lines)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+    texts, faults = documents(task_of_lines, "-")
+    assert texts == [("stdin-1", "one"), ("7", "two"), ("stdin-6", "four")]
+    assert [fault.partition(": ")[0] for fault in faults] == ["<standard input>:4", "<standard input>:5"]
+    assert not stream.closed
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'{"memo": "one", "key": "k"}\n')))
+    assert documents(task_of_lines, "-", text="memo", id="key") == ([("k", "one")], [])
 
 
 # Tables and JSON lines
@@ -241,14 +263,52 @@ def test_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     assert fault.startswith("inbox/m.csv:1: there is no column")
 
 
+@pytest.mark.parametrize("bad", [b"\xff", b"\0"])
+def test_a_row_that_is_not_utf_8_is_one_fault(at_home, task_of_lines, bad):
+    rows = b'id,text\n1,one\n2,"two\n' + bad + b' more"\n3,three\n'
+    (at_home / "t.csv").write_bytes(rows)
+    (at_home / "t.tsv").write_bytes(b"id\ttext\n1\tone\n2\t" + bad + b"\n3\tthree\n")
+    for name, line in (("t.csv", 4), ("t.tsv", 3)):
+        texts, (fault,) = documents(task_of_lines, name)
+        assert texts == [("1", "one"), ("3", "three")]
+        assert fault.startswith(f"{name}:{line}: ") and "is not read" not in fault
+    for name in ("t.csv", "t.tsv"):
+        (at_home / name).write_bytes(b"id,text" + bad + b"\n1,one\n2,two\n")
+        texts, (fault,) = documents(task_of_lines, name)
+        assert texts == [] and fault.startswith(f"{name}:1: ")
+
+
+def test_options_of_tables_are_given(at_home, task_of_lines):
+    write(at_home, t_csv="id;text;more\n1;one, two;x\n", a_txt="A")
+    assert 'set the option delimiter: ";" (--read "delimiter=;")' in documents(task_of_lines, "t.csv")[1][0]
+    assert documents(task_of_lines, "t.csv", read=["delimiter=;"]) == ([("1", "one, two")], [])
+    both = documents(task_of_lines, "t.csv", read=["delimiter=;", "text=[text, more]"])
+    assert both == ([("1", "text: one, two\nmore: x")], [])
+    for given, message in (
+        (["separator=;"], 'the format csv has no option "separator".'),
+        (["delimiter"], '"delimiter" is not key=value.'),
+    ):
+        with pytest.raises(UserError, match=message):
+            documents(task_of_lines, "t.csv", read=given)
+    with pytest.raises(UserError, match="--read has options of tables, and no input is one. Leave --read out."):
+        documents(task_of_lines, "a.txt", read=["delimiter=;"])
+
+
+def test_folder_without_texts_names_a_pattern(at_home, task_of_lines):
+    write(at_home, in__t_csv="id,text\n1,one\n", other__x="")
+    (fault,) = documents(task_of_lines, "in")[1]
+    assert fault.endswith("Name other kinds of file by a pattern in quotes: 'in/**/*.csv'.")
+    assert documents(task_of_lines, "in/**/*.csv") == ([("1", "one")], [])
+
+
 def test_bad_row_is_skipped_and_a_bad_quote_ends_the_file(at_home, task_of_lines):
     write(at_home, t_csv='id,text\n1,one\n2,two,more\n3,three\n4,"fo"ur\n5,five\n', a_txt="A")
     texts, (row, rest) = documents(task_of_lines, "t.csv", "a.txt")
     assert texts == [("1", "one"), ("3", "three"), ("a.txt", "A")]
     assert row.startswith("t.csv:3: this row has 3 columns, not 2")
-    assert "from here on" not in row
+    assert "is not read" not in row
     assert rest.startswith("t.csv:5: ")
-    assert rest.endswith("The rows from here on are not read.")
+    assert rest.endswith("What follows in this file is not read.")
 
 
 def test_json_lines_are_read_by_the_keys_of_task_or_options(at_home, task_of_lines, tmp_path):

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import datasets
 import pandas
+import pyarrow
 import pytest
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from electra_ie import Task, UserError, extract
 from electra_ie.common import text_files
@@ -218,11 +220,29 @@ def test_each_unreadable_input_is_a_line_of_the_file_of_errors(home, untrained, 
 
 def test_kind_whose_package_is_missing_is_a_fault_with_the_command_that_installs_it(home, task, monkeypatch):
     put("a.pdf", pdf_of([TEXT]))
-    monkeypatch.setitem(sys.modules, "pypdf", None)
-    monkeypatch.setattr("electra_ie.inference.jobs.conversion.find_spec", lambda name: None)
-    assert documents(task, "a.pdf")[1] == [
-        "a.pdf: a .pdf file is read by the package pypdf, which is not installed. pip install 'electra_ie[documents]'"
+    put("a.parquet", b"PAR1")
+    put("data/dataset_dict.json", "{}")
+    for package in ("pypdf", "pyarrow", "datasets"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("electra_ie.common.packages.find_spec", lambda name: None)
+    assert documents(task, "a.pdf", "a.parquet", "data")[1] == [
+        "a.pdf: PDF needs the package pypdf, which is not installed. Run: pip install 'electra_ie[documents]'",
+        "a.parquet: Parquet needs the package pyarrow, which is not installed. Run: pip install pyarrow",
+        "data: a folder that datasets saved needs the package datasets, which is not installed. Run: pip install datasets",
     ]
+
+
+def test_damaged_parquet_says_what_is_not_read(home, task):
+    rows = [{"id": str(number), "text": f"text {number} " * 20} for number in range(2000)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), "t.parquet", row_group_size=500, compression="none")
+    content = bytearray(Path("t.parquet").read_bytes())
+    start = parquet.ParquetFile("t.parquet").metadata.row_group(2).column(1).data_page_offset
+    content[start : start + 40] = b"\xff" * 40
+    Path("t.parquet").write_bytes(content)
+    texts, (fault,) = documents(task, "t.parquet")
+    assert 0 < len(texts) <= 1000
+    assert fault.startswith("t.parquet: this is not a Parquet file, or it is damaged (")
+    assert fault.endswith("Write it again. What follows in this file is not read.")
 
 
 def test_no_file_that_extract_wrote_is_read_from_a_folder(home, untrained, monkeypatch):

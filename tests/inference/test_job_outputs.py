@@ -91,6 +91,14 @@ def test_an_ending_of_another_format_is_refused_without_a_format(untrained, memo
     assert len(read(name)) == 3
 
 
+def test_package_of_a_format_is_asked_for_before_anything_is_read(untrained, memos, monkeypatch):
+    monkeypatch.setattr("electra_ie.common.packages.find_spec", lambda name: None)
+    for options in ({"output": "out.parquet"}, {"output": "out.jsonl", "format": "parquet"}):
+        with pytest.raises(UserError, match="Parquet needs the package pyarrow, which is not installed. Run: pip"):
+            extract(untrained, [memos], **options)
+    assert not Path("out.parquet").exists()
+
+
 def test_filters_keep_findings_with_a_label_and_a_score(untrained, memos):
     everything = extract(untrained, [memos], "all.jsonl")
     found = [each for record in read("all.jsonl") for each in record["findings"]]

@@ -270,6 +270,37 @@ def test_overwriting_forgets_the_unfinished_job_at_once(untrained, home, monkeyp
     assert os.listdir() == ["inbox"]
 
 
+@pytest.mark.parametrize("damage", ["", "[]", '{"finished": true}', "chunks"])
+def test_damaged_manifest_is_one_line_and_overwrite_starts_over(untrained, home, monkeypatch, capsys, damage):
+    interrupt(untrained, monkeypatch)
+    manifest = home / ".findings.jsonl.job" / "manifest.json"
+    if damage == "chunks":
+        damage = json.dumps({**json.loads(manifest.read_bytes()), "chunks": "two"})
+    manifest.write_text(damage, encoding="utf-8")
+    arguments = ("extract", untrained, "inbox", "-o", "findings.jsonl")
+    assert command(monkeypatch, *arguments) == 2
+    said = capsys.readouterr().err
+    assert "manifest.json: this manifest is " in said and "or --overwrite to write it again." in said
+    assert command(monkeypatch, *arguments, "--overwrite") == 3
+    assert Path("findings.jsonl").stat().st_size
+
+
+def test_file_of_another_program_is_not_replaced(untrained, home, monkeypatch, capsys):
+    for name in ("notes.jsonl", "page.html", "notes.csv"):
+        Path(name).write_text("mine\n", encoding="utf-8")
+    extract_to = ("extract", untrained, "inbox", "-o")
+    for arguments in (("notes.jsonl",), ("new.jsonl", "--html", "page.html")):
+        assert command(monkeypatch, *extract_to, *arguments) == 2
+        message = f"{arguments[-1]}: this file exists, and extract did not write it. Give another name, or --overwrite"
+        assert message in capsys.readouterr().err
+        assert Path(arguments[-1]).read_text("utf-8") == "mine\n"
+        assert command(monkeypatch, *extract_to, *arguments, "--overwrite") == 3
+    Path("new.jsonl.manifest.json").unlink()
+    assert command(monkeypatch, *extract_to, "new.jsonl", "--html", "page.html") == 3  # both are its own
+    assert command(monkeypatch, *extract_to, "") == 2
+    assert "the output is a folder." in capsys.readouterr().err
+
+
 def test_two_jobs_do_not_write_one_output(untrained, home):
     from electra_ie.common.files import locked
 

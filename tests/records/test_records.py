@@ -722,6 +722,19 @@ def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_record
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet"])
+def test_records_replace_records_and_no_other_file(run_with_records, tmp_path, monkeypatch, capsys, name):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    (tmp_path / name).write_text("mine\n", encoding="utf-8")
+    arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "o.jsonl", "--records")
+    assert command(monkeypatch, *arguments, tmp_path / name) == 2
+    assert f"{name}: this file exists, and extract did not write it." in capsys.readouterr().err
+    assert not (tmp_path / "o.jsonl").exists()
+    (tmp_path / name).unlink()
+    assert command(monkeypatch, *arguments, tmp_path / name) == 0
+    assert command(monkeypatch, *arguments, tmp_path / name) == 0
+
+
 def test_a_run_from_the_hub_may_not_choose_the_lists_of_codes(run_with_records, tmp_path, monkeypatch, capsys):
     run = shutil.copytree(run_with_records, tmp_path / "models--org--name" / "snapshots" / ("a" * 40))
     private, given, inbox = (tmp_path / name for name in ("private", "given", "inbox"))

@@ -7,18 +7,19 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.logs import warn
-from electra_ie.common.text_files import SourceLine, lines
+from electra_ie.common.text_files import SourceLine, lines_of, open_bytes, reading
 from electra_ie.formats.parts.options import Option
 
 MAX_CELL = 2**25
 """Limit of the csv module on the characters of a cell; its default of 131,072 is too small for documents, and with
 no limit a quote that is not closed would take the rest of the file into memory."""
 DELIMITERS = ",;\t|"
-NO_QUOTES = "If quotes are ordinary characters in this file, set the option quotes: false."
+NO_QUOTES = "If quotes are ordinary characters in this file, set the option quotes: false (--read quotes=false)."
+QUOTES = "set the option quotes: true (--read quotes=true)"
 QUOTED_CELL = re.compile(r'"[^"]*(?:""[^"]*)*"')
 """A cell in quotes, with those in it doubled, as csv writes it."""
 LabelColumns = Sequence[tuple[str, Collection[str]]]
@@ -100,41 +101,65 @@ class Row:
 
 
 def rows(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[Row]:
-    """Yield each row that is not blank, with its first line.
+    """Yield each row that is not blank, with its first line. A row with a line that is not UTF-8 text is one error.
 
-    Without quotes, a line that is not UTF-8 is one error; with quotes, it stops the reading of the file.
+    Raises:
+        UserError: The file cannot be read, or the first row, which may name the columns, is not UTF-8 text.
     """
-    delimiter = options["delimiter"]
-    if not options["quotes"]:
-        max_splits = len(options["columns"]) - 1
-        for number, raw in lines(path, on_error):
-            line = raw.rstrip("\r\n")
-            if line:
-                cells = line.split(delimiter, max_splits)
-                # Without the option columns, the first line defines the number of columns.
-                max_splits = max_splits if max_splits >= 0 else len(cells) - 1
-                yield Row(SourceLine(str(path), number), cells, [raw])
-        return
+    with reading(path), open_bytes(path) as file:
+        if options["quotes"]:
+            yield from _quoted_rows(file, path, options["delimiter"], on_error)
+        else:
+            yield from _plain_rows(file, path, options, on_error)
+
+
+def _plain_rows(file: BinaryIO, path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[Row]:
+    """Yield the rows of a file in which quotes are ordinary characters, and each line is a row."""
+    max_splits = len(options["columns"]) - 1
+    for number, raw, fault in lines_of(file, path):
+        if fault and number == 1:
+            raise fault
+        line = raw.rstrip("\r\n")
+        if fault:
+            on_error(fault)
+        elif line:
+            cells = line.split(options["delimiter"], max_splits)
+            # Without the option columns, the first line defines the number of columns.
+            max_splits = max_splits if max_splits >= 0 else len(cells) - 1
+            yield Row(SourceLine(str(path), number), cells, [raw])
+
+
+def _quoted_rows(file: BinaryIO, path: Path, delimiter: str, on_error: OnError) -> Iterator[Row]:
+    """Yield the rows of a file whose cells may be quoted, and may have line ends in the quotes."""
     csv.field_size_limit(MAX_CELL)
     row_lines: list[str] = []
+    faults: list[UserError] = []
 
     def recorded_lines() -> Iterator[str]:
-        for _, line in lines(path):
+        for _, line, fault in lines_of(file, path):
             row_lines.append(line)
+            faults.extend([fault] if fault else [])
             yield line
 
     # strict: otherwise csv accepts text after a closing quote, and a stray quote silently swallows the rows after it.
     table = csv.reader(recorded_lines(), delimiter=delimiter, strict=True)
+    is_first = True
     while True:
         source = SourceLine(str(path), table.line_num + 1)
         row_lines.clear()
+        faults.clear()
         try:
             cells = next(table)
         except StopIteration:
             return
         except csv.Error as error:
             raise source.error(f"this row cannot be read: {error}.", NO_QUOTES) from None
-        if cells:
+        if faults and is_first:
+            raise faults[0]
+        is_first = False
+        if faults:
+            on_error(faults[0])
+        elif cells:
             yield Row(source, cells, list(row_lines))
 
 
@@ -154,7 +179,8 @@ def better_delimiter(cells: Sequence[str], columns: int, names: Collection[str] 
         fits = len(parts) == columns or columns == 0 and len(parts) > 1
         if fits and all(name.casefold() in parts for name in names):
             shown = "\\t" if delimiter == "\t" else delimiter
-            return f'The columns are separated by another character: set the option delimiter: "{shown}".'
+            option = f'set the option delimiter: "{shown}" (--read "delimiter={shown}")'
+            return f"The columns are separated by another character: {option}."
     return ""
 
 
@@ -171,11 +197,11 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], source: So
             elif other := better_delimiter(columns, 0, required):
                 remedy = other
             elif f'"{name}"' in columns:
-                remedy = "The cells are in quotes: set the option quotes: true."
+                remedy = f"The cells are in quotes: {QUOTES}."
             else:
                 remedy = (
                     f"{nearest(name, columns)} The options text and id name other columns: in task.yaml, with --read "
-                    "of init and convert, or as --text and --id of extract."
+                    "of init, convert and extract, or as --text and --id of extract."
                 )
             raise source.error(f'there is no column "{name}".', remedy)
 
@@ -193,7 +219,7 @@ def check_row(row: Row, columns: Sequence[str], labels: LabelColumns, options: M
         elif not remedy:
             quotes = any('"' in line for line in row.lines)
             remedy = f"Give each row {len(columns)} cells."
-            remedy += " If cells are in quotes, as in csv, set the option quotes: true." if quotes else ""
+            remedy += f" If cells are in quotes, as in csv, {QUOTES}." if quotes else ""
         raise row.source.error(message, remedy)
 
 

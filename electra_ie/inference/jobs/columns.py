@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from electra_ie.common.errors import OnError, UserError, first_line, nearest
+from electra_ie.common.packages import require_package
 from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.data.document import Document
 from electra_ie.formats.parts.json_values import id_of, text_of
@@ -21,17 +22,23 @@ def rows_of_parquet(
     path: Path, options: Mapping[str, Any], fail: OnError, stem: str, require_id: bool
 ) -> Iterator[Document]:
     """Yield a document for each row of a Parquet file; the line of a document is the number of its row, from 1."""
+    require_package("pyarrow", "Parquet", file=path)
     import pyarrow
     from pyarrow import parquet
 
     try:
-        with reading(path), path.open("rb") as file, parquet.ParquetFile(file, memory_map=False) as table:
+        with _opened(path) as file, parquet.ParquetFile(file, memory_map=False) as table:
             names = _columns(table.schema_arrow.names, options, str(path), require_id)
             batches = table.iter_batches(ROWS, columns=names)
             yield from _documents(batches, options, fail, str(path), stem, require_id)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:  # damaged pages are of either type
         message = f"this is not a Parquet file, or it is damaged ({type(error).__name__})."
         raise UserError(message, file=path, remedy="Write it again.") from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    with reading(path):
+        return path.open("rb")
 
 
 def rows_of_data_set(
@@ -100,6 +107,7 @@ def _value(cell: Any, name: str, source: SourceLine, is_id: bool) -> Any:
 
 def _splits(path: Path) -> dict[str, Any]:
     """Return the splits of a folder that `save_to_disk` wrote; one data set has the name ""."""
+    require_package("datasets", "a folder that datasets saved", file=path)
     import datasets
 
     try:

@@ -7,16 +7,17 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.packages import require_package
 from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import UTF_8_MARK, decode, reading
 
 CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 DECLARED = 2048
 """The bytes at the beginning of a page that may declare its encoding."""
+EXTRA = "'electra_ie[documents]'"
 PAGE_END = "\n\n"
 """What is between the texts of two pages of a PDF."""
 
@@ -27,7 +28,7 @@ def text_of_page(path: Path) -> str:
     Raises:
         UserError: It cannot be read, is not in the encoding that it declares (by default UTF-8), or has no text.
     """
-    _require("inscriptis", path)
+    require_package("inscriptis", "HTML", file=path, install=EXTRA)
     with reading(path):
         raw = path.read_bytes()
     page = _decoded(raw, path)
@@ -61,7 +62,7 @@ def text_of_pdf(path: Path) -> str:
     Raises:
         UserError: It cannot be read, needs a password, or has no text, as a scan.
     """
-    _require("pypdf", path)
+    require_package("pypdf", "PDF", file=path, install=EXTRA)
     with reading(path), path.open("rb") as file, _quiet_pypdf(), _converting(path, "PDF"):
         from pypdf import PdfReader
 
@@ -77,13 +78,6 @@ def _not_blank(text: str, path: Path, message: str, remedy: str) -> str:
     if not text.strip():
         raise UserError(message, file=path, remedy=remedy)
     return text
-
-
-def _require(package: str, path: Path) -> None:
-    """Raise UserError if a package is not installed."""
-    if find_spec(package) is None:
-        message = f"a {path.suffix.lower()} file is read by the package {package}, which is not installed."
-        raise UserError(message, file=path, remedy="pip install 'electra_ie[documents]'")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
@@ -20,12 +20,15 @@ from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS
 from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task import Task
+from electra_ie.formats.parts.options import parse
 from electra_ie.formats.parts.record_ids import repeated
 from electra_ie.inference.jobs.kinds import RECORDS, STANDARD_INPUT, TABLES, kind_of, suffix_of
 from electra_ie.inference.jobs.own_files import without_own
 from electra_ie.inference.jobs.reading import Reading
 from electra_ie.inference.jobs.seen_ids import SeenIds
 
+OF_TABLES = ("header", "delimiter", "quotes", "columns", "text", "id")
+"""The options of a table that decide its texts."""
 LISTED = 1000
 """The number of files up to which `Inputs.files` names them."""
 
@@ -84,11 +87,11 @@ class Inputs:
 class Inbox:
     """The documents of several paths.
 
-    A path is a file, a folder, a pattern such as `inbox/**/*.pdf`, or `-` for standard input as one document. Which
-    kinds of file are read is said in `kinds`. Of a folder, each `.txt` and `.jsonl` file is read, also as `.gz`, and
-    each table in the format of the task (see `common.folders`), except files that `extract` wrote. A folder that
-    `datasets` saved is one data set. Records are read with the options of the task if the task has the same format,
-    else with the defaults of the format.
+    A path is a file, a folder, a pattern such as `inbox/**/*.pdf`, or `-` for standard input, which has JSON lines or
+    one text. Which kinds of file are read is said in `kinds`. Of a folder, each `.txt` and `.jsonl` file is read, also
+    as `.gz`, and each table in the format of the task (see `common.folders`), except files that `extract` wrote. A
+    folder that `datasets` saved is one data set. Records are read with the options of the task if the task has the same
+    format, else with the defaults of the format.
 
     The id of a document is that of its record, or else the path of its file below the named folder. If two files would
     have the same id, all files have their path as it was named.
@@ -100,6 +103,9 @@ class Inbox:
         task: Task,
         text: str | None = None,
         id: str | None = None,
+        *,
+        read: Sequence[str] = (),
+        prefix_ids: bool = False,
     ) -> None:
         """List the files.
 
@@ -108,16 +114,25 @@ class Inbox:
             task: The task of the run, for the options of its format.
             text: The key or column of the text, in place of the option of that name.
             id: The key or column of the id, likewise; every record must have it.
+            read: Options of tables as `key=value`, in place of those of the task: `OF_TABLES`.
+            prefix_ids: Put the name of the file before the ids of its records.
 
         Raises:
-            UserError: A path does not exist.
+            UserError: A path does not exist, or an option is unknown or for no file.
         """
         own = {name: value for name, value in (("text", text), ("id", id)) if value is not None}
+        declared = {name: READERS["csv"].options[name] for name in OF_TABLES}
+        of_tables = parse(read, declared, "csv")
         self.options = {
-            name: READERS[name].settle({**(task.options if task.format == name else {}), **own})
+            name: READERS[name].settle(
+                {
+                    **(task.options if task.format == name else {}),
+                    **(of_tables if name in TABLES.values() else {}),
+                    **own,
+                }
+            )
             for name in ("jsonl", "datasets", *TABLES.values())
         }
-        self.required = id
         endings = (*ENDINGS, *(ending for ending, name in TABLES.items() if name == task.format))
         self.endings = (*endings, *(f"{ending}.gz" for ending in endings))
         self.folders: list[Path] = []
@@ -131,7 +146,9 @@ class Inbox:
             self._drop_repeated()
             self._make_ids_unique()
         self._make_stems_unique()
-        self.reading = Reading(self.options, bool(self.required))
+        if of_tables and not any(kind_of(file.path) in TABLES.values() for file in self.files):
+            raise UserError("--read has options of tables, and no input is one.", remedy="Leave --read out.")
+        self.reading = Reading(self.options, require_id=bool(id), has_keys=bool(own), prefix_ids=prefix_ids)
         self.done = self.bytes_before = 0
         self._fingerprint: Inputs | None = None
 
@@ -196,14 +213,22 @@ class Inbox:
         self._report()
         for listing in self.listings:
             if not listing.files:
-                fail(listing.empty_error())
+                fail(_empty(listing))
         with SeenIds() as ids:
             for number, document in self._documents(fail):
                 if taken := ids.add(document.id, number, document.line):
                     first = SourceLine(escape_undecodable(self.files[taken[0]].name), taken[1])
-                    fail(repeated(document.id, first, SourceLine(document.file, document.line)))
+                    fail(self._repeated(document, first))
                     continue
                 yield document
+
+    def _repeated(self, document: Document, first: SourceLine) -> UserError:
+        """Return the error of a document whose id is that of another."""
+        error = repeated(document.id, first, SourceLine(document.file, document.line))
+        if first.file == document.file or self.reading.prefix_ids:
+            return error
+        remedy = f"{error.remedy} --prefix-ids puts the name of its file before each."
+        return UserError(error.message, file=error.file, line=error.line, remedy=remedy)
 
     def _report(self) -> None:
         """Warn about what is left out."""
@@ -264,6 +289,13 @@ class Inbox:
         if not path.is_absolute():
             return file
         return next((relative(path, folder) for folder in self.folders if path.is_relative_to(folder)), path.name)
+
+
+def _empty(listing: Listing) -> UserError:
+    """Return the error of a folder without a file that is read of folders."""
+    error = listing.empty_error()
+    remedy = f"Name other kinds of file by a pattern in quotes: '{listing.folder}/**/*.csv'."
+    return UserError(error.message, file=error.file, remedy=remedy if listing.others else error.remedy)
 
 
 def _fixed_length(pattern: str) -> int:

@@ -36,7 +36,7 @@ from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, QUEUE, TEXTS, Journal, writing
 from electra_ie.inference.jobs.kinds import is_converted
 from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
-from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
+from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, refuse_foreign, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
 from electra_ie.inference.jobs.writers import Columns, csv_lines, header, json_line, write_csv, write_parquet
@@ -49,8 +49,7 @@ Add = Callable[[Mapping[str, Any], Document], None]
 """Adds a record and its document to the HTML page."""
 COMMIT_SECONDS = 5.0
 """The time after which what is written is committed: what a killed job may have to do again."""
-GO_ON = "Then give the same command again: it goes on where this one ended."
-SPACE = f"Free some space, or change its permissions. {GO_ON}"
+SPACE = "Free some space, or change its permissions, and give the same command again."
 MADE = {"csv": write_csv, "parquet": write_parquet}
 """The formats that are made of the JSON lines at the end."""
 
@@ -69,7 +68,7 @@ class Job:
         strict: The first input that cannot be read is an error.
         overwrite: Start over, whatever there is.
         workers: What extracts.
-        keys: The names of the keys of text and id, if they are given.
+        keys: How records and tables are read, as far as that is given: keys of text and id, options, prefix of ids.
         records: Makes the records that the HTML page shows; None for a page without records.
         queue: Where the findings for review go; None to write all findings.
     """
@@ -83,7 +82,7 @@ class Job:
     strict: bool = False
     overwrite: bool = False
     workers: Workers = Workers()
-    keys: Mapping[str, str | None] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
     records: RecordMaker | None = None
     queue: Queue | None = None
 
@@ -196,6 +195,8 @@ def extract_to_file(job: Job, output: Path) -> Extraction:
 
 
 def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
+    if job.overwrite:
+        _discard_damaged(folder)
     _move(folder, output)
     if not (folder / MANIFEST).exists():
         _empty(folder)  # of a job that was killed before its first commit, or after its last file was moved
@@ -210,6 +211,8 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
             notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it again.")
             return _counts_of(before, output)
     if begun is None:
+        if before is None and not job.overwrite:
+            refuse_foreign(output)
         if job.queue:
             job.queue.refuse_existing(_earlier_queue(job.queue, output))
         _empty(folder)  # its manifest would describe files that this job writes
@@ -222,6 +225,14 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
         else:
             _empty(folder)
         raise
+
+
+def _discard_damaged(folder: Path) -> None:
+    """Delete the files of an unfinished job whose manifest cannot be read."""
+    try:
+        Manifest.read(folder / MANIFEST)
+    except UserError:
+        _empty(folder)
 
 
 def _earlier_queue(queue: Queue, output: Path) -> Mapping[str, Any] | None:
@@ -370,10 +381,9 @@ def _size(path: Path) -> int:
 def _move(folder: Path, output: Path) -> None:
     """Move the files of a finished job to their places. It may have been killed while it did so."""
     manifest = folder / MANIFEST
-    if not manifest.is_file() or not json.loads(manifest.read_text("utf-8")).get("finished"):
-        return
     finished = Manifest.read(manifest)
-    assert finished is not None
+    if finished is None or not finished.finished:
+        return
     for name, target in _targets(finished, output).items():
         source = folder / name
         if source.exists() and (target.name in finished.outputs):

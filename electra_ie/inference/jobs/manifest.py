@@ -59,10 +59,17 @@ class Manifest:
         """
         if not file.is_file():
             return None
-        values = parse(file.read_bytes(), file)
+        try:
+            values = parse(file.read_bytes(), file)
+        except UserError as error:
+            raise UserError("this manifest is damaged.", file=file, remedy=OVERWRITE) from error
         if values.get("layout") != LAYOUT or values.keys() != {each.name for each in fields(cls)}:
             raise UserError("this manifest is of another version of electra_ie.", file=file, remedy=OVERWRITE)
-        return cls(**values)
+        manifest = cls(**values)
+        now = cls("", "", {}, {})  # a model may have no hash
+        if any(type(value) is not type(getattr(now, name)) for name, value in values.items() if name != "model"):
+            raise UserError("this manifest is damaged.", file=file, remedy=OVERWRITE)
+        return manifest
 
     def write(self, file: Path) -> None:
         """Write the manifest: after this, it is on the disk."""

@@ -7,8 +7,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from electra_ie.common.errors import UserError
 from electra_ie.common.text_files import open_bytes
 from electra_ie.data.declaration.record_plan import OF_TEXT, RECORD, TO_REVIEW
+from electra_ie.inference.html_report import GENERATOR
 
 FINDINGS = {"id", "file", "characters", "windows", "findings"}
 """Keys of a record of findings."""
@@ -27,6 +29,8 @@ RECORDS = {*OF_TEXT, "records"}
 """Keys of a text with its records."""
 ROW_OF_RECORD = ",".join(f'"{name}"' for name in (*OF_TEXT, RECORD))
 """The beginning of records as csv."""
+OF_RECORD = [*OF_TEXT, RECORD]
+"""The first columns of records as Parquet."""
 OF_MANIFEST = {"version", "model", "options", "inputs", "outputs", "layout"}
 """Keys of a manifest."""
 MANIFEST = ".manifest.json"
@@ -56,11 +60,16 @@ def job_folder(output: Path) -> Path:
 
 
 def is_own(file: Path) -> bool:
-    """Return whether a file of an input folder is one that `extract` has written."""
+    """Return whether a file is one that `extract` has written, as its content says; not of findings as Parquet."""
     name = file.name.lower().removesuffix(".gz")
-    if not name.endswith((".jsonl", ".csv")):
-        return False
     try:
+        if name.endswith((".html", ".htm")):
+            with open_bytes(file) as stream:
+                return GENERATOR.encode() in stream.read(BEGINNING)
+        if name.endswith(".parquet"):
+            return _columns_of(file)[: len(OF_RECORD)] == OF_RECORD
+        if not name.endswith((".jsonl", ".csv")):
+            return False
         with open_bytes(file) as stream:
             line = stream.readline(BEGINNING)
         if name.endswith(".csv"):
@@ -73,6 +82,24 @@ def is_own(file: Path) -> bool:
     keys = record.keys()
     others = (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"}, RECORDS, RECORDS | {TO_REVIEW})
     return (keys >= FINDINGS and "text" not in record) or keys in others
+
+
+def refuse_foreign(file: Path) -> None:
+    """Raise UserError for an output that exists, has content, and was not written by `extract`."""
+    if not file.is_file() or not file.stat().st_size or is_own(file):
+        return
+    remedy = "Give another name, or --overwrite to replace it."
+    raise UserError("this file exists, and extract did not write it.", file=file, remedy=remedy)
+
+
+def _columns_of(file: Path) -> list[str]:
+    """Return the columns of a Parquet file; none without the package that reads it, or if it is damaged."""
+    try:
+        from pyarrow import parquet
+
+        return list(parquet.read_schema(file).names)
+    except Exception:  # of many types
+        return []
 
 
 def without_own(files: Sequence[Path]) -> list[Path]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
-from electra_ie.common.text_files import BLOCK, decode, escape_undecodable, open_bytes
+from electra_ie.common.text_files import BLOCK, escape_undecodable, open_bytes
 from electra_ie.data.document import Document
 from electra_ie.data.readers import jsonl, separated
 from electra_ie.data.readers.plain import document_of_file
 from electra_ie.inference.jobs.columns import number_of_rows, rows_of_data_set, rows_of_parquet
 from electra_ie.inference.jobs.conversion import text_of_page, text_of_pdf
 from electra_ie.inference.jobs.kinds import RECORDS, kind_of, suffix_of
+from electra_ie.inference.jobs.standard_input import read_standard_input
 
-Rows = Callable[[Path, Mapping[str, Any], OnError, str], Iterator[Document]]
 BEGINNING = 1 << 20
 """The bytes from which the number of lines is estimated."""
+REST = "What follows in this file is not read."
 CONVERT = "Convert it to .txt, or to .jsonl with one text per line."
 
 
@@ -29,11 +30,20 @@ class Reading:
     Attributes:
         options: The options of the kinds with records, by kind.
         require_id: A record without an id is an error.
+        has_keys: The user has named the key of the text or of the id.
+        prefix_ids: The ids of records get the name of their file before them.
     """
 
-    def __init__(self, options: Mapping[str, Mapping[str, Any]], require_id: bool) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Mapping[str, Any]],
+        *,
+        require_id: bool = False,
+        has_keys: bool = False,
+        prefix_ids: bool = False,
+    ) -> None:
         """Set what holds for all files."""
-        self.options, self.require_id = options, require_id
+        self.options, self.require_id, self.has_keys, self.prefix_ids = options, require_id, has_keys, prefix_ids
         self._path: Path | None = None
         self._line = 0
         self._lines: float | None = None
@@ -52,19 +62,29 @@ class Reading:
         """
         self._path, self._line, self._lines = path, 0, None
         kind = kind_of(path)
+        if kind == "stdin":
+            own = self.options["jsonl"]
+            yield from read_standard_input(id, own, fail, require_id=self.require_id, has_keys=self.has_keys)
+            return
         if kind not in RECORDS:
             yield _whole_file(path, kind, id)
             return
-        for document in self._records(path, kind, stem, fail):
-            self._line = document.line
-            yield document
+        try:
+            for document in self._records(path, kind, stem, fail):
+                self._line = document.line
+                is_numbered = document.id == f"{stem}-{document.line}"  # by the file already
+                yield replace(document, id=f"{stem}/{document.id}") if self.prefix_ids and not is_numbered else document
+        except UserError as error:
+            is_begun = self._line or (error.line or 0) > 1
+            remedy = f"{error.remedy} {REST}".lstrip() if is_begun else error.remedy
+            raise UserError(error.message, file=error.file, line=error.line, remedy=remedy) from None
 
     def _records(self, path: Path, kind: str, stem: str, fail: OnError) -> Iterator[Document]:
         options = self.options.get(kind, self.options["datasets"])  # Parquet has the options of data sets
         if kind == "jsonl":
             return jsonl.read(path, (), options, fail, stem, self.require_id)
         if kind in ("csv", "tsv"):
-            return _rows(path, options, fail, stem)
+            return separated.read(path, (), options, fail, stem)
         read = rows_of_parquet if kind == "parquet" else rows_of_data_set
         return read(path, options, fail, stem, self.require_id)
 
@@ -79,23 +99,12 @@ class Reading:
 
 def _whole_file(path: Path, kind: str, id: str) -> Document:
     """Return a file that is one document."""
-    if kind == "stdin":
-        name = "<standard input>"
-        return Document(id, decode(sys.stdin.buffer.read(), name), {}, name, 1)
     if kind == "text":
         return document_of_file(path, id)
     if kind in ("html", "pdf"):
         text = text_of_page(path) if kind == "html" else text_of_pdf(path)
         return Document(id, text, {}, escape_undecodable(str(path)), 1)
     raise UserError(f"a {path.suffix.lower()} file is not read as text.", file=path, remedy=CONVERT)
-
-
-def _rows(path: Path, options: Mapping[str, Any], fail: OnError, stem: str) -> Iterator[Document]:
-    try:
-        yield from separated.read(path, (), options, fail, stem)
-    except UserError as error:
-        remedy = f"{error.remedy} The rows from here on are not read."
-        raise UserError(error.message, file=error.file, line=error.line, remedy=remedy) from None
 
 
 def _number_of_lines(path: Path) -> float:

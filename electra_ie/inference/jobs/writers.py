@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
+from electra_ie.common.packages import require_package
 from electra_ie.data.document import in_a_cell
 from electra_ie.data.fields import ATTRIBUTES, AnyField, Field
 from electra_ie.inference.jobs.own_files import ROW
@@ -35,7 +36,8 @@ def format_of(output: Path | None, name: str | None) -> str:
     """Return the format of an output: the one that is named, or that of the file's ending, or JSON lines.
 
     Raises:
-        UserError: There is no such format, or the ending is that of another format and none is named.
+        UserError: There is no such format, the ending is that of another format and none is named, or the package
+            that writes it is not installed.
     """
     if name is not None and name not in FORMATS:
         raise UserError(f'there is no format "{name}" of findings.', remedy=nearest(name, FORMATS))
@@ -43,8 +45,10 @@ def format_of(output: Path | None, name: str | None) -> str:
     if name is None and ending in OTHER_ENDINGS:
         remedy = "Give an output with the ending .jsonl, .csv or .parquet, or choose one of these with --format."
         raise UserError(f"findings are not written as {ending}.", file=output, remedy=remedy)
-    format = ending.removeprefix(".")
-    return name or (format if format in FORMATS else "jsonl")
+    format = name or (ending[1:] if ending[1:] in FORMATS else "jsonl")
+    if format == "parquet":
+        require_package("pyarrow", "Parquet", file=output)
+    return format
 
 
 def json_line(record: Mapping[str, Any]) -> str:
