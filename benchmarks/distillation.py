@@ -1,4 +1,4 @@
-"""Smaller models distilled from a run: score on test, speed, size and memory, each beside the run that taught it.
+"""Models distilled and exported from a run: score on test, speed, size and memory, each beside the run.
 
     python benchmarks/distillation.py bc5cdr:500 --seeds 0 --runs /tmp/distilled   # hours on two cores
 
@@ -22,28 +22,36 @@ STUDENTS: dict[str, dict[str, Any]] = {
     "1-layer": {"layers": 1},
     "2-layers": {"layers": 2},
     "3-layers": {"layers": 3},
+    "onnx": {"bits": 32},
+    "onnx, 8 bits": {"bits": 8},
 }
-"""The students by name, and the options of `distill`."""
+"""The models by name, and the options of `distill`, or of `export` if they have bits."""
 KEPT = ("score", "characters_per_second", "megabytes", "memory")
 RESULTS = Cells("distillation")
 
 
 def measure(cell: str, seed: int, student: str, folder: Path) -> dict[str, Any]:
-    """Return the measurements of a run and of one student, after training those that are not in the folder."""
+    """Return the measurements of a run and of one model made of it, after making those that are not in the folder."""
     import electra_ie
-    from electra_ie.runs.layout import is_finished
+    from electra_ie.export.exporter import export_run
+    from electra_ie.runs.layout import is_exported, is_finished
 
     task, _, labels = cell.partition(":")
     home = folder / f"{task}-{labels}-{seed}"
     runs = {"teacher": home / "teacher", "student": home / student.replace(", ", "-")}
     if not is_finished(runs["teacher"]):
         electra_ie.train(task, runs["teacher"], label_budget=int(labels), seed=seed, resume=runs["teacher"].exists())
-    if not is_finished(runs["student"]):
+    if "bits" in STUDENTS[student]:
+        if not is_exported(runs["student"]):
+            export_run(runs["teacher"], runs["student"], **STUDENTS[student])
+    elif not is_finished(runs["student"]):
         resume = runs["student"].exists()
         electra_ie.distill(runs["teacher"], runs["student"], resume=resume, **STUDENTS[student])
     measured = electra_ie.compare_runs(list(runs.values()), "test")
-    training = electra_ie.RunScores.read(runs["student"]).training
-    facts = {name: training[name] for name in ("steps", "seconds", "unlabeled")}
+    facts = {}
+    if "bits" not in STUDENTS[student]:
+        training = electra_ie.RunScores.read(runs["student"]).training
+        facts = {name: training[name] for name in ("steps", "seconds", "unlabeled")}
     rows = {name: {key: getattr(each, key) for key in KEPT} for name, each in zip(runs, measured, strict=True)}
     return {**rows, "training": facts}
 

@@ -260,7 +260,8 @@ def compare(
     """Train several presets and state in one sentence which to use.
 
     All presets get the same labels and seeds. The run of the preset that wins is in the folder, as winner. Of finished
-    runs, such as a run and those distilled from it, score, characters a second, size and memory are measured instead.
+    runs, such as a run and the models distilled and exported from it, score, characters a second, size and memory are
+    measured instead.
     """
     from electra_ie.cli.listing import show_comparison, show_measurements
     from electra_ie.common.logs import notice

@@ -15,11 +15,21 @@ from typing import Any
 
 from electra_ie.common.arguments import check_types
 from electra_ie.common.errors import UserError
+from electra_ie.common.export_files import EXPORT_MODEL, export_files
 from electra_ie.common.files import write
 from electra_ie.common.progress import progress
 from electra_ie.data.fields import without_levels
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import SETTINGS, TASK, announce_data_folder, is_finished, load_task, read_scores
+from electra_ie.runs.export_audit import read_export_audit
+from electra_ie.runs.layout import (
+    SETTINGS,
+    TASK,
+    announce_data_folder,
+    is_exported,
+    is_finished,
+    load_task,
+    read_scores,
+)
 from electra_ie.runs.training_facts import TrainingFacts
 
 WARM_UP = 8
@@ -32,12 +42,12 @@ class RunMeasurement:
 
     Attributes:
         run: The run, as it was given.
-        made_by: The preset that trained it, or what it was distilled to.
+        made_by: The preset that trained it, or what it was distilled or exported to.
         score: The mean of the main metrics over the fields, from 0 to 1; None if it is not defined.
         characters_per_second: Characters that are extracted in a CPU second.
         seconds: CPU seconds of the extraction.
         megabytes: The size of the weights on disk, in units of 10^6 bytes.
-        memory: The peak memory of the process in MiB, with Python and torch; None where it is not known.
+        memory: The peak memory of the process in MiB, with Python and, for a run, torch; None where it is not known.
     """
 
     run: str
@@ -50,8 +60,8 @@ class RunMeasurement:
 
 
 def is_run(name: str | os.PathLike[str]) -> bool:
-    """Return whether there is a run in a folder of this name."""
-    return (Path(name) / SETTINGS).is_file() and (Path(name) / TASK).is_file()
+    """Return whether there is a run or an exported model in a folder of this name."""
+    return ((Path(name) / SETTINGS).is_file() or is_exported(Path(name))) and (Path(name) / TASK).is_file()
 
 
 @check_types
@@ -62,32 +72,40 @@ def compare_runs(
     data: str | os.PathLike[str] | None = None,
     file: str | os.PathLike[str] | None = None,
 ) -> list[RunMeasurement]:
-    """Measure finished runs on a split of their task, such as a run and the smaller models distilled from it.
+    """Measure finished runs on a split of their task, such as a run and the models distilled and exported from it.
 
     Each run reads the split in a process of its own with one thread, so that memory and time are its own.
 
     Args:
-        runs: Folders, or `ORG/NAME[@REVISION]` on the Hub.
+        runs: Folders of runs or exported models, or `ORG/NAME[@REVISION]` on the Hub.
         split: The name of the split.
-        data: The folder of the task's files, instead of the one that each run was trained from.
+        data: The folder of the task's files, instead of the one that each run was trained from. An exported model is
+            measured on the files of the first run.
         file: A file to which the measurements are also written, as JSON.
 
     Returns:
         The measurement of each run, in the order of `runs`.
 
     Raises:
-        UserError: A run is not finished or damaged, their fields differ, or the split cannot be read.
+        UserError: A run is not finished or damaged, their fields differ, the split cannot be read, or only exported
+            models are given and no data.
     """
     if not runs:
         raise UserError("no run is given.", remedy="Give the folders of finished runs.")
     names = [os.fspath(run) for run in runs]
     folders = [run_folder(name) for name in names]
-    for folder in folders:
-        _check(folder, folders[0], split, data)
+    trained = next((folder for folder in folders if not is_exported(folder)), None)
+    if trained is None and data is None:
+        remedy = "Give the folder with --data, or also the run that it was exported from."
+        raise UserError("an exported model does not name the folder of its data.", file=folders[0], remedy=remedy)
+    of_exported = load_task(trained).folder if trained and data is None else data
+    places = [of_exported if is_exported(folder) else data for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        _check(folder, folders[0], split, place)
     measured = []
     with progress(len(names), "measuring runs", unit="runs") as report:
-        for name, folder in zip(names, folders, strict=True):
-            measured.append(RunMeasurement(run=name, made_by=_made_by(folder), **_in_process(folder, split, data)))
+        for name, folder, place in zip(names, folders, places, strict=True):
+            measured.append(RunMeasurement(run=name, made_by=_made_by(folder), **_in_process(folder, split, place)))
             report(len(measured))
     if file:
         content = {"split": split, "runs": [asdict(each) for each in measured]}
@@ -98,7 +116,7 @@ def compare_runs(
 def _check(folder: Path, first: Path, split: str, data: str | os.PathLike[str] | None) -> None:
     """Raise UserError for what cannot be measured, before anything is."""
     task = load_task(folder, data)
-    if not (folder / SETTINGS).is_file() or not is_finished(folder):
+    if not is_exported(folder) and not ((folder / SETTINGS).is_file() and is_finished(folder)):
         raise UserError("there is no finished run here.", file=folder, remedy="Give the folder of a finished run.")
     if without_levels(task.all_fields) != without_levels(load_task(first).all_fields):
         raise UserError("this run has other fields than the first one.", file=folder, remedy="Compare it alone.")
@@ -110,7 +128,9 @@ def _check(folder: Path, first: Path, split: str, data: str | os.PathLike[str] |
 
 
 def _made_by(folder: Path) -> str:
-    """Return the preset of a run, or what it was distilled to."""
+    """Return the preset of a run, or what it was distilled or exported to."""
+    if is_exported(folder):
+        return f"onnx, {read_export_audit(folder)['export']['bits']} bits"
     from electra_ie.config.train import TrainSettings
 
     facts: TrainingFacts = read_scores(folder).get("training", {})
@@ -144,30 +164,37 @@ def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     Raises:
         UserError: the run is damaged, or the split cannot be read.
     """
-    import torch
-
-    from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import read, score_anchored, score_answers
-    from electra_ie.metrics import mean_score
+    from electra_ie.inference.loading import load_extractor
     from electra_ie.pretraining.memory import peak_memory
 
-    torch.set_num_threads(1)
-    extractor = Extractor.from_pretrained(folder, device="cpu")
+    if not is_exported(folder):
+        import torch
+
+        torch.set_num_threads(1)
+    extractor = load_extractor(folder)
     documents = load_task(folder, data).read(split)
-    read(extractor, documents[:WARM_UP])
+    texts = [document.unlabeled() for document in documents]
+    list(extractor.read(texts[:WARM_UP]))
     began = time.process_time()
-    results = read(extractor, documents)
+    results = list(extractor.read(texts))
     seconds = time.process_time() - began
+    memory = peak_memory()
+    # They import torch, which is no part of the memory of an exported model.
+    from electra_ie.inference.scoring import score_anchored, score_answers
+    from electra_ie.metrics import mean_score
+
     scores = score_answers(extractor.fields, documents, [result.answers for result in results])
     scores |= score_anchored(extractor, documents, results)
     characters = sum(len(document.text) for document in documents)
     weights = [file for field in extractor.all_fields for file in (folder / field.name).glob("*.safetensors")]
+    if is_exported(folder):
+        weights = [folder / name for name in export_files(folder) if name.endswith(EXPORT_MODEL)]
     return {
         "score": mean_score(scores),
         "characters_per_second": round(characters / max(seconds, 1e-9), 1),
         "seconds": round(seconds, 3),
         "megabytes": round(sum(file.stat().st_size for file in weights) / 1e6, 2),
-        "memory": peak_memory(),
+        "memory": memory,
     }
 
 

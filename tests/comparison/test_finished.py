@@ -16,6 +16,7 @@ from electra_ie import UserError, compare_runs, distill, evaluate, train
 from electra_ie.cli.app import main
 from electra_ie.comparison.finished import is_run
 from electra_ie.comparison.finished import main as measure
+from electra_ie.export.exporter import export_run
 from electra_ie.runs.layout import load_task
 
 
@@ -49,6 +50,24 @@ def test_a_run_and_its_student_are_in_one_table(teacher, tmp_path, monkeypatch, 
     weights = sum(path.stat().st_size for path in Path(student).glob("*/model.safetensors"))
     assert second["megabytes"] == pytest.approx(weights / 1e6, abs=0.01) and second["megabytes"] < first["megabytes"]
     assert first["characters_per_second"] > 0 and first["memory"] > 50
+
+
+@pytest.mark.slow
+def test_an_exported_model_is_compared_with_its_run(teacher, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    exported, file = export_run(teacher, tmp_path / "exported", bits=8), tmp_path / "table.json"
+    assert is_run(exported.path)
+    assert call(monkeypatch, "compare", str(teacher), str(exported.path), "--output", str(file)) == 0
+    assert "onnx, 8 bits" in capsys.readouterr().out
+    first, second = json.loads(file.read_text("utf-8"))["runs"]
+    assert second["score"] == pytest.approx(first["score"], abs=0.2)
+    assert second["megabytes"] == pytest.approx((exported.path / "model.onnx").stat().st_size / 1e6, abs=0.01)
+    assert second["memory"] < first["memory"] - 100  # torch is not loaded
+    with pytest.raises(UserError, match="an exported model does not name the folder of its data. Give the folder with"):
+        compare_runs([exported.path])
+    (alone,) = compare_runs([exported.path], data=load_task(teacher).folder)
+    assert alone.score == second["score"]
 
 
 def test_the_process_of_a_run_measures_it_or_writes_its_error(teacher, finished, tmp_path):
