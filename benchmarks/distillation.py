@@ -23,7 +23,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
     "2-layers": {"layers": 2},
     "3-layers": {"layers": 3},
     "onnx": {"bits": 32},
-    "onnx, 8 bits": {"bits": 8},
+    "onnx-8-bits": {"bits": 8},
 }
 """The models by name, and the options of `distill`, or of `export` if they have bits."""
 KEPT = ("score", "characters_per_second", "megabytes", "memory")
