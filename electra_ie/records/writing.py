@@ -60,10 +60,14 @@ def row(record: Record) -> dict[str, str]:
     cells = {CONFLICTS: BETWEEN.join(record.conflicts)}
     for name, entries in record.entries.items():
         values = [_cells(entry) for entry in entries]
-        cells.update({f"{name}{cell}": BETWEEN.join(value[cell] for value in values) for cell in CELLS})
-        divided = [in_a_cell(entry.mention.fragments) for entry in entries]
-        cells[f"{name}{FRAGMENTS}"] = BETWEEN.join(divided) if any(divided) else ""
+        cells.update({f"{name}{cell}": _joined([value[cell] for value in values]) for cell in CELLS})
+        cells[f"{name}{FRAGMENTS}"] = _joined([in_a_cell(entry.mention.fragments) for entry in entries])
     return cells
+
+
+def _joined(cells: Sequence[str]) -> str:
+    """Return the cells of several values as one, which is empty if all of them are."""
+    return BETWEEN.join(cells) if any(cells) else ""
 
 
 def _cells(entry: Entry) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from importlib.util import find_spec
 
 from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.packages import require_package
 from electra_ie.values.code_list import CodeList
 
 DATE_ORDERS = ("DMY", "MDY", "YMD")
@@ -62,9 +62,7 @@ class ValueSettings:
 
 def require(package: str) -> None:
     """Raise UserError if a package that a type or a setting needs is not installed."""
-    if find_spec(package) is None:
-        remedy = f"Run: pip install 'electra_ie[{EXTRAS[package]}]'"
-        raise UserError(f"this needs the package {package}, which is not installed.", remedy=remedy)
+    require_package(package, "this", install=f"'electra_ie[{EXTRAS[package]}]'")
 
 
 def _check_word(what: str, word: str | None, valid: tuple[str, ...] | list[str]) -> None:

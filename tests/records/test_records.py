@@ -123,6 +123,7 @@ def test_a_date_without_an_order_is_ambiguous_and_has_no_value(tmp_path):
     assert as_dict(record)["fields"]["day"][0]["candidates"]
     assert row(record)["day"] == ""
     assert (row(record)["day_status"], row(record)["day_text"]) == ("ambiguous", "03/04/2021")
+    assert row(record)["day_reason"] == "day and month may change places: set the date order"
 
 
 def test_several_flags_and_a_field_with_many_values_are_no_conflict(tmp_path):
@@ -344,8 +345,8 @@ def test_records_are_written_in_each_format(tmp_path):
     )
     assert (rows[0]["conflicts"], rows[0]["amount_unit"], rows[0]["risks_text"]) == ("payer | amount", "GBP | GBP", "")
     written = [entry for entry in first["records"][0]["fields"]["amount"]]
-    for cell, key in (("rule", "rule"), ("version", "version"), ("reason", "reason"), ("text", "text")):
-        assert rows[0][f"amount_{cell}"].split(" | ") == [entry[key] for entry in written]
+    for cell in ("rule", "version", "text", "status"):
+        assert rows[0][f"amount_{cell}"].split(" | ") == [entry[cell] for entry in written]
     table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
     assert table[0] == {name: 1 if name == "record" else cell for name, cell in rows[0].items()}
     assert table[0]["record"] == 1

@@ -248,6 +248,7 @@ def test_a_list_of_codes_is_a_text_file_or_a_table(tmp_path):
         ("a.csv", "code,name\nI10\n", "a.csv:2: this row has 1 cells, and the first line 2"),
         ("a.csv", "code,name\n,x\n", "a.csv:2: this row has no code"),
         ("a.csv", "code,name\n", "a.csv: this list has no codes"),
+        ("a.csv", 'code,name\nA,"Ann\nB,Bo\n', "a.csv:3: this is not csv: unexpected end of data"),
         ("a.csv", "", "a.csv:1: the columns are none"),
         ("a.txt", "\n\n", "a.txt: this list has no codes"),
     ],
