@@ -24,7 +24,12 @@ NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 COUNTS = ("support", "found", "false")
 """The counts of a score: gold items, predictions, and predictions that are not in the gold (false positives)."""
 DRAWS = 1000
-INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
+TAIL = 0.025
+"""What is outside of an interval of 95 % on each side."""
+INTERVAL = (
+    f"95 % percentile bootstrap over documents, {DRAWS:,} draws; of a score that is 0 or 1 in all draws, the exact "
+    "bound for a share of as many documents"
+)
 """How confidence intervals are computed (Efron and Tibshirani 1993, chapter 13)."""
 RECORDS = "records"
 """The key of the scores of records, which no field may have as its name."""
@@ -277,6 +282,9 @@ def intervals(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) ->
     The intervals show the variation over other documents of the same kind, not the variation between trainings. A draw
     without any gold counts as 0: leaving such draws out would narrow the interval of a label that few documents have.
 
+    If all draws give 0 or all give 1, the bootstrap has no width. The end is then the bound for the share of documents
+    that are right, if all or none of as many were (Clopper and Pearson, 1934): 0.025^(1/n) for n documents.
+
     Returns:
         The lower and upper end under the name of the main score, and under `labels` those of each label; None where
         the score is not defined.
@@ -291,11 +299,13 @@ def intervals(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) ->
     else:
         with_gold = support > 0
         main = (f1 * with_gold).sum(1) / np.maximum(with_gold.sum(1), 1)
+    occurs: np.ndarray = counts.sum(2) > 0
     labels = {
-        label: _ends(f1[:, column]) if counts[:, column, 2].any() else None for column, label in enumerate(field.labels)
+        label: _ends(f1[:, column], int(occurs[:, column].sum())) if counts[:, column, 2].any() else None
+        for column, label in enumerate(field.labels)
     }
     defined = len(gold) > 0 if field.kind == "classes" else bool(counts[:, :, 2].any())
-    return {MAIN[field.kind]: _ends(main) if defined else None, "labels": labels}
+    return {MAIN[field.kind]: _ends(main, int(occurs.any(1).sum())) if defined else None, "labels": labels}
 
 
 def _counts(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
@@ -326,5 +336,12 @@ def _f1(correct: np.ndarray, found: np.ndarray, support: np.ndarray) -> np.ndarr
     return f1
 
 
-def _ends(values: np.ndarray) -> list[float]:
-    return [round(float(end), 4) for end in np.percentile(values, (2.5, 97.5))]
+def _ends(values: np.ndarray, documents: int) -> list[float]:
+    """Return the ends of an interval of draws. documents: those that have gold or predictions."""
+    low, high = np.percentile(values, (100 * TAIL, 100 * (1 - TAIL)))
+    bound = TAIL ** (1 / max(documents, 1))
+    if low == high == 1:
+        low = bound
+    if low == high == 0:
+        high = 1 - bound
+    return [round(float(end), 4) for end in (low, high)]

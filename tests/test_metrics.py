@@ -12,7 +12,7 @@ import pytest
 import tiny
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.stats import binom, bootstrap
+from scipy.stats import binom, binomtest, bootstrap
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score
@@ -306,16 +306,28 @@ def test_interval_of_accuracy_covers_95_percent():
     assert interval == pytest.approx([binom.ppf(share, 400, 0.7) / 400 for share in (0.025, 0.975)], abs=0.005)
 
 
+@pytest.mark.parametrize("right", [0, 20])
+def test_the_interval_of_a_perfect_or_lost_field_has_a_width(right):
+    """The draws of the bootstrap are all equal; scipy gives the exact bounds of a share."""
+    low, high = binomtest(right, 20).proportion_ci(method="exact")
+    answer = "trade" if right else "travel"
+    ends = intervals(tiny.TOPIC, ["trade"] * 20, [answer] * 20)
+    assert ends["accuracy"] == pytest.approx([low, high], abs=1e-4) == ends["labels"]["trade"]
+    assert intervals(tiny.TOPIC, ["trade"] * 20, ["trade"] * 19 + ["travel"])["accuracy"][0] == 0.85
+
+
 def test_intervals_of_undefined_scores_are_null():
     label_intervals = intervals(tiny.TOPIC, ["trade"] * 5, ["trade"] * 5)["labels"]
-    assert label_intervals == {"trade": [1.0, 1.0], "travel": None, "other": None}
+    assert label_intervals == {"trade": [0.4782, 1.0], "travel": None, "other": None}
     false = (Span(0, 4, "person"),)
     assert intervals(tiny.NAMED, [()] * 5, [false] * 5) == {"f1": None, "labels": {"person": None, "amount": None}}
     assert intervals(tiny.RISKS, [()] * 5, [("late",)] * 5) == {
         "macro_f1": None,
         "labels": {"late": None, "cash": None},
     }
-    assert intervals(tiny.NAMED, [false] * 5, [()] * 5)["f1"] == [0.0, 0.0], "the score is defined, since there is gold"
+    assert intervals(tiny.NAMED, [false] * 5, [()] * 5)["f1"] == [0.0, 0.5218], (
+        "the score is defined, since there is gold"
+    )
 
 
 def test_importing_metrics_loads_neither_seqeval_nor_scikit_learn():
