@@ -140,8 +140,8 @@ def drift(
         id: The key or column of the id (default: as in the run's task).
 
     Raises:
-        UserError: The run has no scores of dev, an input cannot be read, or scipy is not installed, which an exported
-            model does not need otherwise.
+        UserError: The run has no scores of dev, an input cannot be read, all texts are blank, or scipy is not
+            installed, which an exported model does not need otherwise.
     """
     if find_spec("scipy") is None:
         raise UserError("drift needs scipy, which is not installed.", remedy="Install it with: pip install scipy.")
@@ -159,14 +159,16 @@ def drift(
         message = f"the run has no scores of dev to compare with (no {CALIBRATION}, or no labeled documents of dev)."
         raise UserError(message, file=folder, remedy="Train it again, with a split dev.")
     found: dict[str, list[list[tuple[str, float]]]] = {name: [] for name in calibration.reference}
-    number = 0
+    number = with_text = 0
     with progress(None, "reading", unit="documents") as report:
         for number, result in enumerate(extractor.read(inbox.read(raise_error)), start=1):
             for name, documents in found.items():
                 own = (finding for finding in result.findings if finding.field == name)
                 documents.append([(finding.label, finding.score) for finding in own])
+            with_text += bool(result.document.text.strip())
             report(number)
-    if not number:
-        raise UserError("there is no text to compare.", remedy="Give files or folders of new texts.")
+    if not with_text:
+        message = f"all {number:,} texts are blank." if number else "there is no text to compare."
+        raise UserError(message, remedy="Give files or folders of new texts.")
     compared = compare(calibration.reference, found, calibration.thresholds)
     return DriftResult(number, compared, len(calibration.promises))

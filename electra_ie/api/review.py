@@ -14,9 +14,10 @@ from electra_ie.common.files import refuse_overwriting
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.data.task import Task
 from electra_ie.inference.engine.exported import model_sum
+from electra_ie.inference.jobs.writers import format_of
 from electra_ie.inference.review.documents import read_documents
 from electra_ie.inference.review.queue import is_queue
-from electra_ie.inference.review.reading import records_of_queue
+from electra_ie.inference.review.reading import records_of_queue, refuse_unsealed
 from electra_ie.inference.review.resolving import (
     Resolution,
     decisions_of_documents,
@@ -68,6 +69,9 @@ def resolve(
             raise UserError("this file does not exist.", file=file, remedy="Check the path.")
     folder = run_folder(run)
     refuse_overwriting(files, [*run_files(folder), source, *([queue] if queue.is_file() else queue.rglob("*"))])
+    if format_of(target, None) != "jsonl":
+        remedy = "Give an output with the ending .jsonl; --records writes csv and parquet."
+        raise UserError("resolve writes findings as JSON lines.", file=target, remedy=remedy)
     task = load_task(folder)
     if data is not None and records is None:
         remedy = "Give --records, or leave --data out."
@@ -81,7 +85,7 @@ def resolve(
         if options:
             message = f"options of a format ({', '.join(options)}) are for texts in a format of another tool."
             raise UserError(message, file=queue, remedy="Leave --read out.")
-        decisions = decisions_of_queue(records_of_queue(queue, task.fields, model), task, queue)
+        decisions = decisions_of_queue(records_of_queue(queue, task.fields, model, refuse_unsealed), task, queue)
     else:
         read = read_documents(queue, task, task.all_fields, options, answered=True)
         if not any(document.gold or document.submitted for document in read.documents):

@@ -101,7 +101,8 @@ def suggest(  # noqa: PLR0913 - the options of a public function, all but three 
     folder = _run_of(task, run)
     if count < 0 or (count == 0 and folder is None):
         remedy = "Give --count of at least 1, or 0 and --run to order all texts by uncertainty."
-        raise UserError(f"--count {count}: that many texts cannot be chosen without a run.", remedy=remedy)
+        without = "" if count < 0 else " without a run"
+        raise UserError(f"--count {count}: that many texts cannot be chosen{without}.", remedy=remedy)
     loaded = _task_of(task, data)
     if folder is not None:
         _check_fields(load_task(folder), loaded, folder)

@@ -17,8 +17,9 @@ from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.inference.engine.exported import IDS, MASK, output_name
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.packing import MIN_ROWS
 
+MORE_ROWS = 3
+"""Rows that are added to a batch: onnxruntime computes a matrix product of fewer than 4 rows on another path."""
 OPSET = 18
 BLOCK = 32
 """Weights of a row that share a scale in 8 bits."""
@@ -40,8 +41,8 @@ class _Logits(nn.Module):
         rows = input_ids.shape[0]
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         # More rows for the heads, as in `Discriminator.predict_groups`: the logits of a text depend on no other.
-        states = torch.cat([states, states[:1].expand(MIN_ROWS - 1, -1, -1)])
-        mask = torch.cat([attention_mask, attention_mask[:1].expand(MIN_ROWS - 1, -1)])
+        states = torch.cat([states, states[:1].expand(MORE_ROWS, -1, -1)])
+        mask = torch.cat([attention_mask, attention_mask[:1].expand(MORE_ROWS, -1)])
         return tuple(model(inputs_embeds=states, attention_mask=mask).logits[:rows] for model in self.models)
 
 

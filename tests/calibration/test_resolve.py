@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from electra_ie import Extractor, Task, UserError, extract, resolve
 from electra_ie.cli.app import app
 from electra_ie.data.document import Attribute, Document, Relation, Span
-from electra_ie.inference.review.queue import Queue
-from electra_ie.inference.review.reading import records_of_queue
+from electra_ie.inference.review.queue import Queue, seal_of
+from electra_ie.inference.review.reading import records_of_queue, refuse_unsealed
 from electra_ie.inference.review.resolving import (
     Resolution,
     decisions_of_documents,
@@ -78,7 +78,7 @@ def split(folder, record, thresholds=None):
 def run(folder, queued, task):
     tiny.write_records(folder / "queue.jsonl", [queued])
     decisions = decisions_of_queue(
-        records_of_queue(folder / "queue.jsonl", task.fields, "m"), task, folder / "queue.jsonl"
+        records_of_queue(folder / "queue.jsonl", task.fields, "m", refuse_unsealed), task, folder / "queue.jsonl"
     )
     counts = resolve_findings(folder / "out.jsonl", decisions, "m", folder / "final.jsonl")
     return counts, json.loads((folder / "final.jsonl").read_text("utf-8"))
@@ -173,6 +173,74 @@ def test_relations_edited_by_hand_are_refused_by_line(tmp_path, task, change, me
     with pytest.raises(UserError, match=r"queue\.jsonl:1: ") as raised:
         run(tmp_path, queued | change, task)
     assert message in str(raised.value)
+
+
+def edited(change):
+    """Return a function that changes the first finding of a record of a queue."""
+    return lambda record: record["findings"][0].update(change)
+
+
+NOT_AS_WRITTEN = 'the text or the findings are not those that extract wrote. Only "correct" is changed.'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda record: record["findings"].pop(0), NOT_AS_WRITTEN),
+        (lambda record: record["findings"].pop(1), NOT_AS_WRITTEN),
+        (lambda record: record.update(text=TEXT.replace("90", "80")), NOT_AS_WRITTEN),
+        (lambda record: record.update(drawn="all"), NOT_AS_WRITTEN),
+        (lambda record: record.pop("model"), NOT_AS_WRITTEN),
+        (lambda record: record.pop("seal"), 'the record has no "seal". Give the queue of extract --review with its'),
+        (lambda record: record["relations"].pop(), NOT_AS_WRITTEN),
+        (edited({"decision": "accepted"}), NOT_AS_WRITTEN),
+        (edited({"label": "amount", "correct": True}), NOT_AS_WRITTEN),
+        (edited({"score": 0.99}), NOT_AS_WRITTEN),
+        (edited({"score": "high"}), '"score" of a finding is "high". It is a number from 0 to 1, or null for'),
+        (edited({"score": 7}), '"score" of a finding is 7. It is a number from 0 to 1'),
+        *(
+            (
+                lambda record, each=each: record["findings"].append({**flag("late"), "correct": True, **each}),
+                "the finding late ",
+            )
+            for each in ({"start": None}, {"start": "0"}, {"start": [1]}, {"start": -5}, {"end": 99}, {"end": 2.0})
+        ),
+        (
+            lambda record: record["findings"].append({**span("90"), "correct": False, "score": None}),
+            "the finding amount 11-13 is there twice. Keep one of them, with one decision.",
+        ),
+    ],
+)
+def test_a_queue_in_which_more_than_decisions_is_changed_is_refused(tmp_path, task, change, message):
+    queued = split(tmp_path, line(*map(span, PLACES), relations=[relation("Arden", "90")]), thresholds=(0.2, 0.9))
+    queued["drawn"] = "to_review"
+    queued["seal"] = seal_of(queued)
+    change(queued)
+    with pytest.raises(UserError) as error:
+        run(tmp_path, queued, task)
+    assert str(error.value).startswith(f"{tmp_path / 'queue.jsonl'}:1: {message}")
+    assert not (tmp_path / "final.jsonl").exists()
+
+
+def test_findings_of_other_thresholds_are_not_those_of_the_queue(tmp_path, task):
+    found = [span("Arden", 0.95), span("90", 0.3)]
+    queued = split(tmp_path, line(*map(dict, found)), thresholds=(0.2, 0.9))
+    run(tmp_path, json.loads(json.dumps(queued)), task)
+    for thresholds in ((0.2, 0.2), (0.4, 0.9), (0.2, 0.99)):
+        split(tmp_path, line(*map(dict, found)), thresholds=thresholds)
+        with pytest.raises(UserError, match='what is accepted in "a" or waits is not the same here as in the findings'):
+            run(tmp_path, json.loads(json.dumps(queued)), task)
+
+
+@pytest.mark.parametrize("first", ["not json", "[" * 100_000])
+def test_a_queue_whose_first_line_is_damaged_is_one_line(calibrated, extracted, tmp_path, first):
+    lines = (extracted / "queue.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "queue.jsonl").write_text("".join([f"{first}\n", *lines[1:]]), "utf-8")
+    with pytest.raises(UserError) as error:
+        resolve(calibrated, extracted / "out.jsonl", tmp_path / "queue.jsonl", tmp_path / "final.jsonl")
+    assert str(error.value).startswith(f"{tmp_path / 'queue.jsonl'}:1: this is not valid JSON. Restore the line")
+    with pytest.raises(UserError, match="resolve writes findings as JSON lines. Give an output with the ending .jsonl"):
+        resolve(calibrated, extracted / "out.jsonl", extracted / "queue.jsonl", tmp_path / "final.csv")
 
 
 def test_a_decision_on_a_relation_keeps_its_queue(tmp_path):

@@ -80,7 +80,9 @@ def is_own(file: Path) -> bool:
     if not isinstance(record, Mapping):
         return False
     keys = record.keys()
-    others = (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"}, RECORDS, RECORDS | {TO_REVIEW})
+    others = (FAULT, CONVERTED_TEXT, RECORDS, RECORDS | {TO_REVIEW})
+    if keys >= QUEUED - {"model"} and keys <= QUEUED | {"relations", "seal"}:
+        return True
     return (keys >= FINDINGS and "text" not in record) or keys in others
 
 

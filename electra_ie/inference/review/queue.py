@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
-from electra_ie.common.hashing import of_path
+from electra_ie.common.hashing import SHOWN, of_path, of_text
 from electra_ie.common.logs import warn
 from electra_ie.data.declaration.record_plan import TO_REVIEW
 from electra_ie.data.fields import Field
@@ -36,7 +37,11 @@ MOVE_ONLY = "Move it, and give the same command without --overwrite: the new que
 """The remedy when all findings are there, and only their queue has no place."""
 MODEL = "model"
 """The key of the model whose findings they are: the first digits of the hash of its files; null if it has none."""
+SEAL = "seal"
+"""The key of the hash of what people do not change: the text and what was found in it (`seal_of`)."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
+LOOKED_AT = 100
+"""The lines of a file that are looked at, in search of one of a queue."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Queue:
         }
         if "relations" in record:
             whole["relations"] = [{**relation, CORRECT: None} for relation in record["relations"]]
+        whole[SEAL] = seal_of(whole)
         record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
         waiting = sum(finding["decision"] == REVIEW for finding in whole["findings"])
         record[TO_REVIEW] = waiting
@@ -169,6 +175,17 @@ def place(span: Mapping[str, Any]) -> tuple[Any, ...]:
     return *(span[name] for name in ("field", "label", "start", "end")), json.dumps(span.get("fragments"))
 
 
+def seal_of(record: Mapping[str, Any]) -> str:
+    """Return the first digits of a hash of a record of the queue, without decisions and what people have added."""
+    found = [finding for finding in record["findings"] if "decision" in finding]
+    related = [relation for relation in record.get("relations", ()) if "score" in relation]
+    own = [
+        sorted(json.dumps({key: each[key] for key in each if key != CORRECT}, sort_keys=True) for each in listed)
+        for listed in (found, related)
+    ]
+    return of_text(json.dumps([record["id"], record["text"], record[DRAWN], record.get(MODEL), *own]))[:SHOWN]
+
+
 def _places_of(source: Iterable[bytes]) -> Iterator[tuple[float, float, int, int]]:
     """Yield the lowest and the mean score for review, the place and the size of each line."""
     start = 0
@@ -180,20 +197,19 @@ def _places_of(source: Iterable[bytes]) -> Iterator[tuple[float, float, int, int
 
 
 def is_queue(path: Path) -> bool:
-    """Return whether a file is a review queue, by its first line."""
-    first = _first_record(path)
-    return first is not None and {"text", DRAWN, "findings"} <= first.keys()
-
-
-def _first_record(path: Path) -> Mapping[str, Any] | None:
+    """Return whether a file is a review queue, by its first lines: one of them may be damaged."""
     if not path.is_file():
-        return None
+        return False
     with path.open("rb") as lines:
-        try:
-            record = json.loads(next((line for line in lines if line.strip()), b""))
-        except ValueError:
-            return None
-    return record if isinstance(record, dict) else None
+        return any(map(_is_of_queue, islice(lines, LOOKED_AT)))
+
+
+def _is_of_queue(line: bytes) -> bool:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and {"text", DRAWN, "findings"} <= record.keys()
 
 
 def _refuse_decided(path: Path, remedy: str = MOVE) -> None:

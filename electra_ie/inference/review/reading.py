@@ -8,16 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from electra_ie.calibration.decisions import DECISIONS, REVIEW
+from electra_ie.calibration.decisions import ACCEPTED, DECISIONS, DROPPED, REVIEW
 from electra_ie.common.errors import ErrorCollector, UserError, nearest
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.formats.parts.json_values import check_pairs
-from electra_ie.inference.review.queue import ALL, CORRECT, DRAWN, KEYS, LEFT, MODEL
+from electra_ie.inference.review.queue import ALL, CORRECT, DRAWN, KEYS, LEFT, MODEL, SEAL, place, seal_of
 
 Record = dict[str, Any]
 """A record of a queue: a text with all of its findings."""
+ONLY_DECISIONS = (
+    f'Only "{CORRECT}" is changed. To correct a finding, set it to false and add another one, without "decision" and '
+    '"score".'
+)
 SPAN = {"field", "label", "start", "end"}
 """The keys that a finding needs."""
 Fault = Callable[[str, str], UserError]
@@ -78,6 +82,9 @@ def records_of_queue(
                 message = f"these are findings of the model {record[MODEL]}, and the run has {model}."
                 remedy = "Extract with this run, and review its own findings."
                 raise UserError(message, file=path, line=number, remedy=remedy)
+            if SEAL in record and record[SEAL] != seal_of(record):
+                message = "the text or the findings are not those that extract wrote."
+                raise UserError(message, file=path, line=number, remedy=ONLY_DECISIONS)
             gold_of(record, fields, path, number)
             records.append((number, record))
         except UserError as error:
@@ -91,9 +98,16 @@ def is_open(record: Record) -> bool:
     return any(finding[CORRECT] is None for finding in record["findings"])
 
 
+def refuse_unsealed(record: Record, fault: Fault) -> None:
+    """Raise an error for a record of which nobody knows whether it is as `extract` wrote it."""
+    if SEAL not in record:
+        raise fault(f'the record has no "{SEAL}".', "Give the queue of extract --review with its decisions.")
+
+
 def _refuse_chosen(record: Record, fault: Fault) -> None:
-    """Raise an error for a text that thresholds have chosen."""
-    if record[DRAWN] == LEFT:
+    """Raise an error for a text that thresholds have chosen, as the record or a decision of theirs says."""
+    made = {finding.get("decision") for finding in record["findings"]}
+    if record[DRAWN] == LEFT or not made.isdisjoint((ACCEPTED, DROPPED)):
         message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
         raise fault(message, "Review texts that were drawn at random: those that electra-ie suggest marks random.")
 
@@ -135,15 +149,16 @@ def _checked(content: bytes, path: Path, line: int, check: Callable[[Record, Fau
         raise fault(f'"{MODEL}" is {json.dumps(record[MODEL])[:40]}.', "It must be the hash of the model, or null.")
     if record[DRAWN] not in (ALL, LEFT):
         raise fault(f'"{DRAWN}" is {json.dumps(record[DRAWN])}.', f"It must be {ALL} or {LEFT}.")
-    if check:
-        check(record, fault)
     _check_findings(record["findings"], fault)
     _check_relations(record.get("relations", []), fault)
+    if check:
+        check(record, fault)
     return record
 
 
 def _check_findings(findings: Sequence[Any], fault: Callable[[str, str], UserError]) -> None:
     """Check the form of findings, and give each a decision. Raises what `fault` makes."""
+    places = set()
     for finding in findings:
         if not isinstance(finding, dict) or not finding.keys() >= SPAN:
             raise fault(f"a finding is {json.dumps(finding)[:60]}.", "It needs field, label, start and end.")
@@ -156,6 +171,15 @@ def _check_findings(findings: Sequence[Any], fault: Callable[[str, str], UserErr
         if finding.get("decision", REVIEW) not in DECISIONS:
             message = f'"decision" of a finding is {json.dumps(finding["decision"])[:40]}.'
             raise fault(message, f'{nearest(str(finding["decision"]), DECISIONS)} People decide in "{CORRECT}".')
+        score = finding.get("score")
+        if score is not None and (type(score) not in (int, float) or not 0 <= score <= 1):
+            message = f'"score" of a finding is {json.dumps(score)[:40]}.'
+            raise fault(message, "It is a number from 0 to 1, or null for a finding that a person has added.")
+        where = json.dumps(place(finding))
+        if where in places:
+            about = f"{finding['label']} {finding['start']}-{finding['end']}"
+            raise fault(f"the finding {about} is there twice.", "Keep one of them, with one decision.")
+        places.add(where)
 
 
 def _check_relations(relations: Any, fault: Fault) -> None:
@@ -184,8 +208,9 @@ def gold_of(record: Record, fields: Sequence[Field], path: Path, line: int) -> D
             name = finding["field"] if field is None else finding["label"]
             message = f'a finding names "{name}", which the task has not.'
             raise UserError(message, file=path, line=line, remedy=nearest(name, valid))
+        found_there = _gold(finding, field, text, path, line)
         if finding[CORRECT]:
-            right[field.name].append(_gold(finding, field, text, path, line))
+            right[field.name].append(found_there)
     gold: dict[str, Any] = {}
     for name, found in right.items():
         field = known[name]
@@ -205,11 +230,11 @@ def gold_of(record: Record, fields: Sequence[Field], path: Path, line: int) -> D
 
 
 def _gold(finding: Mapping[str, Any], field: Field, text: str, path: Path, line: int) -> Any:
-    if field.kind != "spans":
-        return finding["label"]
     start, end, label = finding["start"], finding["end"], finding["label"]
-    whole = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
-    if not whole or finding.get("text", text[start:end]) != text[start:end]:
+    whole = type(start) is int and type(end) is int and 0 <= start <= end <= len(text)
+    if whole and field.kind != "spans":
+        return label
+    if not whole or start == end or finding.get("text", text[start:end]) != text[start:end]:
         message = f"the finding {label} {start}-{end} is not what the text has there."
         remedy = "Offsets are characters, the end is exclusive; correct them, or leave out its text."
         raise UserError(message, file=path, line=line, remedy=remedy)

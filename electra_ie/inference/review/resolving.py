@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from electra_ie.calibration.decisions import ACCEPTED, DROPPED
+from electra_ie.calibration.decisions import ACCEPTED, DROPPED, REVIEW
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path
 from electra_ie.common.text_files import SourceLine
@@ -128,6 +128,18 @@ def _check_length(record: Record, text: str, at: SourceLine) -> None:
         )
 
 
+def _check_decisions(record: Record, queued: Record, at: SourceLine) -> None:
+    """Raise UserError if the thresholds have not decided in a queue as in the findings."""
+    made: dict[Any, set[tuple[Any, ...]]] = {}
+    for finding in queued["findings"]:
+        made.setdefault(finding.get(DECISION), set()).add(place(finding))
+    accepted = {place(finding) for finding in record["findings"]}
+    if made.get(ACCEPTED, set()) != accepted or len(made.get(REVIEW, ())) != record[TO_REVIEW]:
+        message = f'what is accepted in "{record["id"]}" or waits is not the same here as in the findings.'
+        remedy = "Give the findings that were written with this queue."
+        raise UserError(message, file=at.file, line=at.line, remedy=remedy)
+
+
 def _order(finding: Mapping[str, Any]) -> tuple[int, int]:
     return finding["start"], finding["end"]
 
@@ -146,6 +158,7 @@ def _by_queue(queued: Record, task: Task, at: SourceLine, record: Record, counts
     """Put the decisions of a record of a queue into a line of findings."""
     text = queued["text"]
     _check_length(record, text, at)
+    _check_decisions(record, queued, at)
     of_spans = {field.name for field in task.fields if field.kind == "spans"}
     kept, waiting = [], set()
     for finding in queued["findings"]:
