@@ -100,8 +100,8 @@ def _codes(unit: str) -> tuple[str, ...]:
     options = [_part(part, in_capitals=rest == rest.upper()) for part in parts]
     if len(parts) > 1:
         options[0] = _first(parts[0], options)
-    if len(parts) > 1 and options[-1] == ("m",) and set(options[0]) & set(PER_MINUTE):
-        options[-1] = ("m", "min")
+        if options[-1] == ("m",) and set(options[0]) & set(PER_MINUTE):
+            options[-1] = ("m", "min")
     options[1:] = [_below(part, codes) for part, codes in zip(parts[1:], options[1:], strict=True)]
     between = "." if power and parts[0] else ""
     return tuple(power + between + "/".join(codes) for codes in product(*options))

@@ -344,7 +344,7 @@ def test_records_are_written_in_each_format(tmp_path):
         "2021-04-03",
     )
     assert (rows[0]["conflicts"], rows[0]["amount_unit"], rows[0]["risks_text"]) == ("payer | amount", "GBP | GBP", "")
-    written = [entry for entry in first["records"][0]["fields"]["amount"]]
+    written = first["records"][0]["fields"]["amount"]
     for cell in ("rule", "version", "text", "status"):
         assert rows[0][f"amount_{cell}"].split(" | ") == [entry[cell] for entry in written]
     table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()

@@ -27,10 +27,10 @@ ROW = (
 """The columns of findings as csv."""
 RECORDS = {*OF_TEXT, "records"}
 """Keys of a text with its records."""
-ROW_OF_RECORD = ",".join(f'"{name}"' for name in (*OF_TEXT, RECORD))
-"""The beginning of records as csv."""
 OF_RECORD = [*OF_TEXT, RECORD]
-"""The first columns of records as Parquet."""
+"""The first columns of records in a table."""
+ROW_OF_RECORD = ",".join(f'"{name}"' for name in OF_RECORD)
+"""The beginning of records as csv."""
 OF_MANIFEST = {"version", "model", "options", "inputs", "outputs", "layout"}
 """Keys of a manifest."""
 MANIFEST = ".manifest.json"
